@@ -1,0 +1,100 @@
+/// Everything that can go wrong while a computation is exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The closure asked for an input that was not declared.
+    #[error("the exported computation reads input '{name}', which was not declared")]
+    UnknownInput {
+        /// The input asked for.
+        name: String,
+    },
+    /// The closure asked for an input with another rank or element type than declared.
+    #[error("input '{name}' was declared as {declared}, but the computation reads it as {read}")]
+    InputMismatch {
+        /// The input.
+        name: String,
+        /// Declared rank and kind.
+        declared: String,
+        /// Rank and kind asked for.
+        read: String,
+    },
+    /// An input or output name is used twice.
+    #[error("the name '{name}' is used for two inputs or outputs")]
+    DuplicateName {
+        /// The name.
+        name: String,
+    },
+    /// A declared input was never read.
+    #[error("input '{name}' is declared but the computation does not read it")]
+    UnusedInput {
+        /// The input.
+        name: String,
+    },
+    /// The computation declared no output.
+    #[error("the exported computation declares no output")]
+    NoOutput,
+    /// The closure returned a tensor that is not on the capture device.
+    #[error(
+        "output '{name}' was not computed on the capture device: move modules and constants there \
+         with Tracer::load"
+    )]
+    NotCaptured {
+        /// The output.
+        name: String,
+    },
+    /// burn refused the capture.
+    #[error("burn could not capture the computation ({reason})")]
+    Capture {
+        /// burn's reason.
+        reason: String,
+    },
+    /// The computation panicked while it was recorded.
+    #[error("the computation panicked while it was recorded ({message})")]
+    Panicked {
+        /// The panic's message.
+        message: String,
+    },
+    /// Operations that we cannot express in ONNX; all of them at once.
+    #[error(
+        "{} burn {} no ONNX lowering: {}", .0.len(),
+        if .0.len() == 1 { "operation has" } else { "operations have" }, list(.0)
+    )]
+    Unsupported(
+        /// Every operation without a lowering.
+        Vec<Unsupported>,
+    ),
+    /// A lowering exists but not for this use of the operation.
+    #[error("cannot lower {op}: {reason}")]
+    UnsupportedUse {
+        /// The burn operation.
+        op: &'static str,
+        /// What is special about this use.
+        reason: String,
+    },
+    /// A graph broke its own rules: a fault of ours, named by the step that made it.
+    #[error("after {step} the graph is broken: {finding} (this is a fault of the exporter)")]
+    BrokenGraph {
+        /// The step after which it was found.
+        step: &'static str,
+        /// What is wrong.
+        finding: String,
+    },
+}
+
+/// A burn operation without a lowering.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsupported {
+    /// The operation, such as `Module::DeformableConv2d`.
+    pub op: &'static str,
+    /// Shape and type of its first result.
+    pub result: String,
+    /// How often it occurs.
+    pub count: usize,
+}
+
+fn list(unsupported: &[Unsupported]) -> String {
+    unsupported
+        .iter()
+        .map(|item| format!("{} x{} making {}", item.op, item.count, item.result))
+        .collect::<Vec<_>>()
+        .join("; ")
+}

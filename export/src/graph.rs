@@ -1,0 +1,163 @@
+//! The compiler's own graph: ONNX operators over values with known types and shapes.
+//!
+//! It is not protobuf: only [`crate::emit`] knows how a graph is written to a file.
+
+mod patch;
+mod text;
+
+pub use patch::Patch;
+
+use crate::types::{Constant, Dtype};
+
+/// Names a value of one graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ValueId(pub(crate) u32);
+
+/// What is known of a value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Value {
+    /// Element type.
+    pub dtype: Dtype,
+    /// Size of each axis.
+    pub shape: Vec<usize>,
+    /// Its elements, if they are known at compile time.
+    pub constant: Option<Constant>,
+}
+
+/// An attribute of a node.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Attribute {
+    /// One integer.
+    Int(i64),
+    /// A list of integers.
+    Ints(Vec<i64>),
+    /// One float.
+    Float(f32),
+    /// An element type, as `Cast` takes it.
+    Dtype(Dtype),
+}
+
+/// One ONNX operator.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// ONNX operator name, such as `Conv`.
+    pub op: &'static str,
+    /// Inputs in ONNX order; all of them are given.
+    pub inputs: Vec<ValueId>,
+    /// Results.
+    pub outputs: Vec<ValueId>,
+    /// Attributes in a fixed order.
+    pub attributes: Vec<(&'static str, Attribute)>,
+    /// The burn operation, or the pass, that it comes from.
+    pub origin: &'static str,
+}
+
+impl Node {
+    /// The integer attribute `name`, if the node has it.
+    pub(crate) fn int(&self, name: &str) -> Option<i64> {
+        self.attributes.iter().find_map(|(key, attribute)| match attribute {
+            Attribute::Int(value) if *key == name => Some(*value),
+            _ => None,
+        })
+    }
+
+    /// The integer-list attribute `name`, if the node has it.
+    pub(crate) fn ints(&self, name: &str) -> Option<&[i64]> {
+        self.attributes.iter().find_map(|(key, attribute)| match attribute {
+            Attribute::Ints(values) if *key == name => Some(values.as_slice()),
+            _ => None,
+        })
+    }
+}
+
+/// A computation in single-assignment form; nodes stand in an order in which they can run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Graph {
+    values: Vec<Value>,
+    nodes: Vec<Node>,
+    inputs: Vec<(String, ValueId)>,
+    outputs: Vec<(String, ValueId)>,
+}
+
+impl Graph {
+    /// What is known of a value.
+    pub fn value(&self, id: ValueId) -> &Value {
+        &self.values[id.0 as usize]
+    }
+
+    /// The nodes in execution order.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Runtime inputs by name.
+    pub fn inputs(&self) -> &[(String, ValueId)] {
+        &self.inputs
+    }
+
+    /// Results by name.
+    pub fn outputs(&self) -> &[(String, ValueId)] {
+        &self.outputs
+    }
+
+    /// Number of values ever made, dead ones included.
+    pub(crate) fn value_count(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The elements of a value, if they are known.
+    pub(crate) fn constant(&self, id: ValueId) -> Option<&Constant> {
+        self.value(id).constant.as_ref()
+    }
+
+    /// The index of the node that makes a value, by value.
+    pub(crate) fn producers(&self) -> Vec<Option<usize>> {
+        let mut producers = vec![None; self.values.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            for output in &node.outputs {
+                producers[output.0 as usize] = Some(index);
+            }
+        }
+        producers
+    }
+
+    /// How often each value is read, being an output of the graph included.
+    pub(crate) fn uses(&self) -> Vec<usize> {
+        let mut uses = vec![0; self.values.len()];
+        let outputs = self.outputs.iter().map(|(_, id)| id);
+        for id in self.nodes.iter().flat_map(|node| &node.inputs).chain(outputs) {
+            uses[id.0 as usize] += 1;
+        }
+        uses
+    }
+
+    pub(crate) fn add_value(&mut self, dtype: Dtype, shape: Vec<usize>) -> ValueId {
+        self.push_value(Value { dtype, shape, constant: None })
+    }
+
+    pub(crate) fn add_constant(&mut self, constant: Constant) -> ValueId {
+        self.push_value(Value {
+            dtype: constant.dtype,
+            shape: constant.shape.clone(),
+            constant: Some(constant),
+        })
+    }
+
+    fn push_value(&mut self, value: Value) -> ValueId {
+        let id = ValueId(u32::try_from(self.values.len()).expect("a graph fits in memory"));
+        self.values.push(value);
+        id
+    }
+
+    pub(crate) fn push_node(&mut self, node: Node) {
+        self.nodes.push(node);
+    }
+
+    pub(crate) fn add_input(&mut self, name: String, id: ValueId) {
+        self.inputs.push((name, id));
+    }
+
+    pub(crate) fn add_output(&mut self, name: String, id: ValueId) {
+        self.outputs.push((name, id));
+    }
+}

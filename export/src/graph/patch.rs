@@ -1,0 +1,84 @@
+use std::collections::HashMap;
+
+use super::{Graph, Node, ValueId};
+
+/// A change to a graph, built beside it and then applied at once: passes look at a graph that does
+/// not move under them.
+#[derive(Debug, Default)]
+pub struct Patch {
+    /// New nodes, each before the node that stood at this index.
+    insert: Vec<(usize, Node)>,
+    /// Readers of the first value read the second instead.
+    redirect: HashMap<ValueId, ValueId>,
+}
+
+impl Patch {
+    /// Puts `node` before the node that stands at `index` now.
+    pub(crate) fn insert_before(&mut self, index: usize, node: Node) {
+        self.insert.push((index, node));
+    }
+
+    /// Lets everything that reads `old`, graph outputs included, read `new`. The node that made
+    /// `old` stays until dead nodes are dropped.
+    pub(crate) fn redirect(&mut self, old: ValueId, new: ValueId) {
+        self.redirect.insert(old, new);
+    }
+
+    /// Number of values that are replaced.
+    pub(crate) fn len(&self) -> usize {
+        self.redirect.len()
+    }
+
+    /// Applies the change.
+    pub(crate) fn apply(self, graph: &mut Graph) {
+        let resolve = |mut id: ValueId| {
+            // Chains arise when a replacement is itself replaced in the same patch.
+            while let Some(&next) = self.redirect.get(&id) {
+                id = next;
+            }
+            id
+        };
+        let mut insert = self.insert;
+        insert.sort_by_key(|(index, _)| *index);
+        let mut insert = insert.into_iter().peekable();
+        let old = std::mem::take(&mut graph.nodes);
+        for (index, node) in old.into_iter().enumerate() {
+            while let Some((_, node)) = insert.next_if(|(before, _)| *before <= index) {
+                graph.nodes.push(node);
+            }
+            graph.nodes.push(node);
+        }
+        graph.nodes.extend(insert.map(|(_, node)| node));
+        for node in &mut graph.nodes {
+            for input in &mut node.inputs {
+                *input = resolve(*input);
+            }
+        }
+        for (_, output) in &mut graph.outputs {
+            *output = resolve(*output);
+        }
+    }
+}
+
+impl Graph {
+    /// Drops the nodes for which `keep` is false.
+    pub(crate) fn retain_nodes(&mut self, mut keep: impl FnMut(usize) -> bool) -> usize {
+        let before = self.nodes.len();
+        let mut index = 0;
+        self.nodes.retain(|_| {
+            index += 1;
+            keep(index - 1)
+        });
+        before - self.nodes.len()
+    }
+
+    /// Forgets the elements of values that nothing reads, to free their memory.
+    pub(crate) fn drop_unused_constants(&mut self) {
+        let uses = self.uses();
+        for (value, uses) in self.values.iter_mut().zip(uses) {
+            if uses == 0 {
+                value.constant = None;
+            }
+        }
+    }
+}

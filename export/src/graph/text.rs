@@ -1,0 +1,60 @@
+use std::collections::HashMap;
+use std::fmt;
+
+use super::{Attribute, Graph, ValueId};
+
+/// One line a node; what snapshots and error messages show. Values are numbered in the order in
+/// which they appear, so that the text does not tell what was there before a pass.
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names = Names { graph: self, numbers: HashMap::new() };
+        for (name, id) in &self.inputs {
+            writeln!(f, "input {name} = {}", names.describe(*id))?;
+        }
+        for node in &self.nodes {
+            let inputs = names.list(&node.inputs);
+            write!(f, "{} = {}({inputs})", names.list(&node.outputs), node.op)?;
+            for (name, attribute) in &node.attributes {
+                match attribute {
+                    Attribute::Int(value) => write!(f, " {name}={value}")?,
+                    Attribute::Ints(values) => write!(f, " {name}={values:?}")?,
+                    Attribute::Float(value) => write!(f, " {name}={value}")?,
+                    Attribute::Dtype(value) => write!(f, " {name}={}", value.name())?,
+                }
+            }
+            writeln!(f)?;
+        }
+        for (name, id) in &self.outputs {
+            writeln!(f, "output {name} = {}", names.describe(*id))?;
+        }
+        Ok(())
+    }
+}
+
+struct Names<'a> {
+    graph: &'a Graph,
+    numbers: HashMap<ValueId, usize>,
+}
+
+impl Names<'_> {
+    fn list(&mut self, ids: &[ValueId]) -> String {
+        ids.iter().map(|id| self.describe(*id)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// `v3:f32[1, 8]` for a computed value, `c4:f32[2]{1, 0.5}` for a known one.
+    fn describe(&mut self, id: ValueId) -> String {
+        const SHOWN: usize = 4;
+        let next = self.numbers.len();
+        let number = *self.numbers.entry(id).or_insert(next);
+        let value = self.graph.value(id);
+        let text = format!("{number}:{}{:?}", value.dtype.name(), value.shape);
+        let Some(constant) = &value.constant else { return format!("v{text}") };
+        match constant.as_f32().filter(|values| values.len() <= SHOWN) {
+            Some(values) => {
+                let values: Vec<_> = values.iter().map(ToString::to_string).collect();
+                format!("c{text}{{{}}}", values.join(", "))
+            }
+            None => format!("c{text}"),
+        }
+    }
+}

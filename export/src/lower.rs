@@ -1,0 +1,38 @@
+//! burn operations -> ONNX operators.
+//!
+//! Each operation is one [`Lowering`] row, in one file beside its relatives; [`table`] lists the
+//! rows. To add an operation, write its row and name it in the table.
+
+pub(crate) mod key;
+pub(crate) mod table;
+
+mod activation;
+mod arithmetic;
+mod cast;
+mod constant;
+mod context;
+mod conv;
+mod index;
+mod join;
+mod linear;
+mod math;
+mod norm;
+mod reduce;
+mod row;
+mod shape;
+
+pub(crate) use context::Context;
+
+use burn::backend::ir::OperationIr;
+
+use crate::error::ExportError;
+
+/// How one burn operation becomes ONNX.
+pub(crate) struct Lowering {
+    /// The operation, as [`key::key`] names it.
+    pub(crate) key: &'static str,
+    /// The ONNX operators it becomes.
+    pub(crate) onnx: &'static [&'static str],
+    /// Adds those operators to the graph.
+    pub(crate) lower: fn(&mut Context<'_>, &OperationIr) -> Result<(), ExportError>,
+}

@@ -1,0 +1,48 @@
+//! THE pipeline: which passes run, and in which order.
+
+use super::{
+    Pass, PassReport, drop_dead::DropDead, drop_identity::DropIdentity,
+    fold_constants::FoldConstants, fuse_instance_norm::FuseInstanceNorm,
+    share_initializers::ShareInitializers,
+};
+use crate::error::ExportError;
+use crate::graph::Graph;
+use crate::verify::{signature, verify};
+
+/// Folding turns reshaped norm parameters into constants, which fusion then recognises; sharing
+/// comes last, since every fusion may make new constants.
+const PIPELINE: &[&dyn Pass] =
+    &[&DropIdentity, &FoldConstants, &FuseInstanceNorm, &DropDead, &ShareInitializers];
+
+/// More rounds than any graph needs; a pass that always reports a change must not hang the export.
+const MAX_ROUNDS: usize = 16;
+
+/// Runs the pipeline until nothing changes, checking the graph after every step.
+pub(crate) fn optimise(graph: &mut Graph) -> Result<Vec<PassReport>, ExportError> {
+    let before = signature(graph);
+    let mut reports: Vec<PassReport> =
+        PIPELINE.iter().map(|pass| PassReport { name: pass.name(), changes: 0 }).collect();
+    for _ in 0..MAX_ROUNDS {
+        let mut changed = false;
+        for (pass, report) in PIPELINE.iter().zip(&mut reports) {
+            let changes = pass.run(graph);
+            if changes == 0 {
+                continue;
+            }
+            changed = true;
+            report.changes += changes;
+            verify(graph, pass.name())?;
+            if signature(graph) != before {
+                return Err(ExportError::BrokenGraph {
+                    step: pass.name(),
+                    finding: "an input or output changed its name, type or shape".into(),
+                });
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    graph.drop_unused_constants();
+    Ok(reports)
+}

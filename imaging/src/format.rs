@@ -1,0 +1,6 @@
+//! File formats. The only place where axes change order, units become millimetres and bytes
+//! become numbers.
+
+pub mod nifti;
+
+mod atomic;

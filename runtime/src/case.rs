@@ -1,0 +1,325 @@
+//! One patient, one examination: from image files to labels on the image's own grid.
+
+use std::path::{Path, PathBuf};
+
+use ndarray::Array3;
+use uniseg_imaging::{
+    NiftiHeader, NiftiImage, Normalization as ImagingNormalization, Preprocessed, Recipe,
+    SpacingMm, Volume, ZScoreScope as ImagingScope, read_nifti,
+};
+use uniseg_onnx::{Manifest, Normalization, Task, ZScoreScope};
+
+use crate::{
+    Engine, Model, RuntimeError, Statistics, WindowOptions, WindowProgress, predict,
+    statistics::Origin,
+};
+
+/// How far apart the corners of two channels may lie, in smallest voxel sizes: headers store
+/// their affine in f32 and as a quaternion, which differ by less. The recipe asks for the same,
+/// but does not know the files' names.
+const GRID_TOLERANCE: f64 = 0.05;
+
+/// What the pipeline is doing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Progress<'a> {
+    /// Reading an image file.
+    Reading(&'a Path),
+    /// Crop, resampling and normalisation for a task.
+    Preprocessing(&'a Task),
+    /// Windows of a task.
+    Window(&'a Task, WindowProgress),
+    /// Back to the image's grid.
+    Restoring(&'a Task),
+}
+
+/// The images of one case, read once and preprocessed once for tasks that agree on how.
+#[derive(Debug)]
+pub struct Case {
+    paths: Vec<PathBuf>,
+    images: Vec<NiftiImage>,
+    warnings: Vec<String>,
+    /// The last preprocessing and what it was for. Only one is kept: a resampled volume may be
+    /// larger than the image itself.
+    prepared: Option<(Preparation, Preprocessed)>,
+}
+
+/// What decides the preprocessing of a task; tasks with equal ones share it.
+#[derive(Debug, Clone, PartialEq)]
+struct Preparation {
+    spacing_zyx_mm: [f64; 3],
+    normalizations: Vec<Normalization>,
+}
+
+/// One task's labels on one case.
+#[derive(Debug, Clone)]
+pub struct Segmentation {
+    /// The task.
+    pub task: Task,
+    /// Label values on the grid of the first image file, (z, y, x).
+    pub labels: Array3<u16>,
+    /// Voxels and millilitres of each label.
+    pub statistics: Statistics,
+}
+
+/// What [`segment_case`] returns: everything needed to write and show the result.
+#[derive(Debug)]
+pub struct CaseResult {
+    /// Labels and statistics.
+    pub segmentation: Segmentation,
+    /// The images, for a preview; [`Case::header`] is what the labels are written like.
+    pub case: Case,
+}
+
+impl Case {
+    /// Reads the image files, one for each channel, and checks that they share one grid.
+    ///
+    /// Errors: [`RuntimeError::NoImages`], [`RuntimeError::ReadImage`],
+    /// [`RuntimeError::GridsDiffer`].
+    pub fn read(
+        paths: &[PathBuf],
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Case, RuntimeError> {
+        if paths.is_empty() {
+            return Err(RuntimeError::NoImages);
+        }
+        let mut images = Vec::with_capacity(paths.len());
+        let mut warnings = Vec::new();
+        for path in paths {
+            progress(Progress::Reading(path));
+            let image = read_nifti(path).map_err(|source| RuntimeError::ReadImage { source })?;
+            let name = file_name(path);
+            warnings.extend(
+                image
+                    .warnings
+                    .iter()
+                    .map(|warning| format!("{name}: {warning}")),
+            );
+            images.push(image);
+        }
+        check_grids(paths, &images)?;
+        Ok(Case {
+            paths: paths.to_vec(),
+            images,
+            warnings,
+            prepared: None,
+        })
+    }
+
+    /// Number of channels.
+    pub fn channels(&self) -> usize {
+        self.images.len()
+    }
+
+    /// The first channel, for a preview.
+    pub fn image(&self) -> &Volume<f32> {
+        &self.first().volume
+    }
+
+    /// The first channel's header, which label maps are written like.
+    pub fn header(&self) -> &NiftiHeader {
+        &self.first().header
+    }
+
+    fn first(&self) -> &NiftiImage {
+        // `Case::read` refuses a case without files.
+        &self.images[0]
+    }
+
+    /// What was repaired or doubtful in the files, each line with its file's name.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Segments the case for one task of `model`.
+    ///
+    /// Preprocessing is kept for the next task: call this for one task after another.
+    ///
+    /// Errors: [`RuntimeError::ChannelCount`] if the task takes another number of files, and the
+    /// failures of preprocessing, of [`predict`] and of the way back.
+    pub fn segment(
+        &mut self,
+        model: &Model,
+        engine: &mut dyn Engine,
+        task: &Task,
+        options: &WindowOptions,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Segmentation, RuntimeError> {
+        RuntimeError::check_channels(task, self.images.len())?;
+        let manifest = model.manifest();
+        let prepared = self.prepare(task, progress)?;
+        let probabilities = predict(
+            engine,
+            manifest,
+            task,
+            prepared.channels.view(),
+            options,
+            &mut |done| progress(Progress::Window(task, done)),
+        )?;
+        progress(Progress::Restoring(task));
+        let labels = prepared
+            .restore
+            .labels(probabilities.view())
+            .map_err(|source| RuntimeError::Restore {
+                task: task.name.clone(),
+                source,
+            })?;
+        drop(probabilities);
+        let statistics = self.count(manifest, task, engine.name(), *options, &labels);
+        Ok(Segmentation {
+            task: task.clone(),
+            labels,
+            statistics,
+        })
+    }
+
+    fn prepare(
+        &mut self,
+        task: &Task,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<&Preprocessed, RuntimeError> {
+        let wanted = Preparation::of(task);
+        let kept = self.prepared.take().filter(|(done, _)| *done == wanted);
+        let prepared = match kept {
+            Some((_, prepared)) => prepared,
+            None => {
+                progress(Progress::Preprocessing(task));
+                let recipe = wanted.recipe(&task.name)?;
+                let volumes: Vec<&Volume<f32>> =
+                    self.images.iter().map(|image| &image.volume).collect();
+                recipe
+                    .apply(&volumes)
+                    .map_err(|source| RuntimeError::Preprocess {
+                        task: task.name.clone(),
+                        source,
+                    })?
+            }
+        };
+        Ok(&self.prepared.insert((wanted, prepared)).1)
+    }
+
+    fn count(
+        &self,
+        manifest: &Manifest,
+        task: &Task,
+        engine: &str,
+        options: WindowOptions,
+        labels: &Array3<u16>,
+    ) -> Statistics {
+        let origin = Origin {
+            manifest,
+            task,
+            engine,
+            options,
+            inputs: self.paths.iter().map(|path| file_name(path)).collect(),
+            warnings: self.warnings.clone(),
+        };
+        Statistics::count(labels.view(), self.image().geometry(), origin)
+    }
+}
+
+/// Reads one case and segments it for one task; see [`Case`] for several tasks.
+///
+/// The number of files is checked before any is read. Nothing is written: see
+/// [`crate::write_labels`] and [`crate::write_statistics`].
+///
+/// Errors: those of [`Case::read`] and [`Case::segment`].
+pub fn segment_case(
+    model: &Model,
+    engine: &mut dyn Engine,
+    task: &Task,
+    inputs: &[PathBuf],
+    options: &WindowOptions,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<CaseResult, RuntimeError> {
+    RuntimeError::check_channels(task, inputs.len())?;
+    let mut case = Case::read(inputs, progress)?;
+    let segmentation = case.segment(model, engine, task, options, progress)?;
+    Ok(CaseResult { segmentation, case })
+}
+
+impl Preparation {
+    fn of(task: &Task) -> Preparation {
+        Preparation {
+            spacing_zyx_mm: task.spacing_zyx_mm,
+            normalizations: task
+                .channels
+                .iter()
+                .map(|channel| channel.normalization)
+                .collect(),
+        }
+    }
+
+    /// The manifest's plain data as `uniseg-imaging`'s types.
+    fn recipe(&self, task: &str) -> Result<Recipe, RuntimeError> {
+        let spacing =
+            SpacingMm::from_zyx(self.spacing_zyx_mm).map_err(|source| RuntimeError::BadRecipe {
+                task: task.to_owned(),
+                source,
+            })?;
+        let normalizations = self.normalizations.iter().map(normalization).collect();
+        Ok(Recipe {
+            spacing,
+            normalizations,
+        })
+    }
+}
+
+fn normalization(plain: &Normalization) -> ImagingNormalization {
+    match *plain {
+        Normalization::None => ImagingNormalization::None,
+        Normalization::ClipRescale { lower, upper } => {
+            ImagingNormalization::ClipRescale { lower, upper }
+        }
+        Normalization::ZScore { scope } => ImagingNormalization::ZScore {
+            scope: zscore_scope(scope),
+        },
+    }
+}
+
+fn zscore_scope(plain: ZScoreScope) -> ImagingScope {
+    match plain {
+        ZScoreScope::Image => ImagingScope::WholeImage,
+        ZScoreScope::Nonzero => ImagingScope::NonZero,
+    }
+}
+
+/// The channels of one case must be one grid: a network sees them voxel by voxel.
+fn check_grids(paths: &[PathBuf], images: &[NiftiImage]) -> Result<(), RuntimeError> {
+    let mut channels = paths
+        .iter()
+        .zip(images.iter().map(|image| image.volume.geometry()));
+    let Some((first, expected)) = channels.next() else {
+        return Ok(());
+    };
+    let smallest = expected
+        .spacing
+        .zyx()
+        .into_iter()
+        .fold(f64::INFINITY, f64::min);
+    for (other, found) in channels {
+        let distance = expected.corner_distance_mm(found);
+        let difference = if found.extent != expected.extent {
+            format!("it has {} voxels, not {}", found.extent, expected.extent)
+        } else if distance.is_nan() || distance > GRID_TOLERANCE * smallest {
+            format!("its corners lie up to {distance:.2} mm away")
+        } else {
+            continue;
+        };
+        return Err(RuntimeError::GridsDiffer {
+            first: first.clone(),
+            other: other.clone(),
+            difference,
+        });
+    }
+    Ok(())
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}
+
+#[cfg(test)]
+mod tests;

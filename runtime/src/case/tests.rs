@@ -1,0 +1,210 @@
+//! Whole cases on small files, with tract and the sample artefact.
+
+use std::{fs, path::Path};
+
+use ndarray::Array3;
+use tempfile::TempDir;
+use uniseg_imaging::{Affine, Extent, Geometry, SpacingMm, Volume, read_nifti, write_image};
+use uniseg_onnx::{Artefact, sample};
+
+use super::*;
+use crate::{EngineKind, EngineOptions, open_engine, write_labels, write_statistics};
+
+const OPTIONS: WindowOptions = WindowOptions {
+    step: 0.5,
+    mirror: false,
+};
+
+/// The sample with a third task that is preprocessed as the first.
+fn model() -> Model {
+    let mut manifest = sample::tiny_manifest();
+    let mut twin = manifest.tasks[0].clone();
+    twin.id = 1;
+    twin.name = "twin".to_owned();
+    twin.aliases.clear();
+    manifest.tasks[1].id = 2;
+    manifest.tasks.insert(1, twin);
+    let mut graph = sample::tiny_model();
+    let biases: Vec<f32> = (0..9).map(|i| 0.25 * i as f32).collect();
+    let tensors = &mut graph.graph.as_mut().unwrap().initializer;
+    tensors[1] = uniseg_onnx::proto::TensorProto::from_f32("biases", &[3, 3, 1, 1, 1], &biases);
+    Artefact::new(graph, manifest).unwrap().into()
+}
+
+fn tract(model: &Model) -> Box<dyn Engine> {
+    let options = EngineOptions {
+        kind: EngineKind::Tract,
+        ..EngineOptions::default()
+    };
+    open_engine(model, &options).unwrap().engine
+}
+
+/// Writes an image of `zyx` voxels of 3 × 1.5 × 1.5 mm whose values rise along x.
+fn image(folder: &Path, name: &str, zyx: [usize; 3], shift_mm: f64) -> PathBuf {
+    let spacing = SpacingMm::from_zyx([3.0, 1.5, 1.5]).unwrap();
+    let mut rows = Affine::from_spacing(spacing).rows();
+    rows[0][3] += shift_mm;
+    let geometry = Geometry {
+        extent: Extent::from_zyx(zyx),
+        spacing,
+        affine: Affine::from_rows(rows),
+    };
+    let voxels = Array3::from_shape_fn(zyx, |(z, y, x)| (50 * x + 3 * y + z) as f32 - 99.0);
+    let path = folder.join(name);
+    write_image(&path, &Volume::new(voxels, geometry).unwrap()).unwrap();
+    path
+}
+
+#[test]
+fn a_file_becomes_labels_and_statistics_on_its_own_grid() {
+    let folder = TempDir::new().unwrap();
+    let model = model();
+    let task = model.manifest().task("blob").unwrap();
+    let input = image(folder.path(), "ct.nii.gz", [4, 5, 9], 0.0);
+    let mut stages = Vec::new();
+    let result = segment_case(
+        &model,
+        tract(&model).as_mut(),
+        task,
+        std::slice::from_ref(&input),
+        &OPTIONS,
+        &mut |stage| stages.push(format!("{stage:?}")),
+    )
+    .unwrap();
+    let labels = &result.segmentation.labels;
+    assert_eq!(labels.dim(), (4, 5, 9));
+    // The sample: background -v, blob 0.25 (its second class has weight 0 on slot 0), v >= 0.
+    assert!(labels.iter().all(|&label| label == 1));
+
+    let statistics = &result.segmentation.statistics;
+    assert_eq!(statistics.inputs, ["ct.nii.gz"]);
+    assert!((statistics.voxel_ml - 0.00675).abs() < 1e-12);
+    let counted: Vec<_> = statistics
+        .labels
+        .iter()
+        .map(|l| (l.label, l.name.as_str(), l.voxels))
+        .collect();
+    assert_eq!(counted, [(0, "background", 0), (1, "blob", 180)]);
+    assert!((statistics.labels[1].ml - 1.215).abs() < 1e-9);
+    for stage in ["Reading", "Preprocessing", "Window", "Restoring"] {
+        assert!(
+            stages.iter().any(|seen| seen.starts_with(stage)),
+            "{stage}: {stages:?}"
+        );
+    }
+
+    let (map, json) = (
+        folder.path().join("out.nii.gz"),
+        folder.path().join("out.json"),
+    );
+    write_labels(&result.segmentation, result.case.header(), &map).unwrap();
+    write_statistics(statistics, &json).unwrap();
+    let written = read_nifti(&map).unwrap();
+    assert_eq!(written.volume.geometry(), result.case.image().geometry());
+    assert!(written.volume.voxels().iter().all(|&v| v == 1.0));
+    let read: Statistics = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+    assert_eq!(&read, statistics);
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        3,
+        "a temporary file was left"
+    );
+}
+
+#[test]
+fn tasks_that_agree_share_the_preprocessing() {
+    let folder = TempDir::new().unwrap();
+    let model = model();
+    let mut engine = tract(&model);
+    let input = image(folder.path(), "ct.nii", [3, 4, 5], 0.0);
+    let mut case = Case::read(&[input], &mut |_| ()).unwrap();
+    let mut preprocessed = 0;
+    for name in ["blob", "twin", "blob"] {
+        let task = model.manifest().task(name).unwrap();
+        case.segment(&model, engine.as_mut(), task, &OPTIONS, &mut |stage| {
+            preprocessed += usize::from(matches!(stage, Progress::Preprocessing(_)));
+        })
+        .unwrap();
+    }
+    assert_eq!(preprocessed, 1);
+}
+
+#[test]
+fn the_number_of_files_is_checked_before_any_is_read() {
+    let model = model();
+    let task = model.manifest().task("two-channel blob").unwrap();
+    let inputs = [PathBuf::from("absent.nii.gz")];
+    let error = segment_case(
+        &model,
+        tract(&model).as_mut(),
+        task,
+        &inputs,
+        &OPTIONS,
+        &mut |_| (),
+    )
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "task \"two-channel blob\" takes 2 image file(s), in this order: MR, MR; found 1"
+    );
+}
+
+#[test]
+fn channels_must_lie_on_one_grid() {
+    let folder = TempDir::new().unwrap();
+    let first = image(folder.path(), "a.nii", [3, 4, 5], 0.0);
+    let read = |other: PathBuf| Case::read(&[first.clone(), other], &mut |_| ());
+    assert_eq!(
+        read(image(folder.path(), "b.nii", [3, 4, 5], 0.001))
+            .unwrap()
+            .channels(),
+        2
+    );
+
+    let error = read(image(folder.path(), "c.nii", [3, 4, 6], 0.0))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("c.nii is not on the grid of"), "{error}");
+    let error = read(image(folder.path(), "d.nii", [3, 4, 5], 2.0))
+        .unwrap_err()
+        .to_string();
+    assert!(error.ends_with("its corners lie up to 2.00 mm away; resample it to that grid first"));
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("no.nii.gz");
+    fs::write(&path, "this is not an image").unwrap();
+    for path in [path, folder.path().join("absent.nii")] {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let error = Case::read(&[path], &mut |_| ()).unwrap_err();
+        assert!(matches!(error, RuntimeError::ReadImage { .. }));
+        assert!(error.to_string().contains(&name), "{error}");
+    }
+    assert!(matches!(
+        Case::read(&[], &mut |_| ()),
+        Err(RuntimeError::NoImages)
+    ));
+}
+
+#[test]
+fn statistics_that_cannot_be_written_leave_nothing() {
+    let folder = TempDir::new().unwrap();
+    let model = model();
+    let task = model.manifest().task("blob").unwrap();
+    let input = image(folder.path(), "ct.nii", [2, 3, 4], 0.0);
+    let mut case = Case::read(&[input], &mut |_| ()).unwrap();
+    let result = case
+        .segment(&model, tract(&model).as_mut(), task, &OPTIONS, &mut |_| ())
+        .unwrap();
+    // A folder stands where the file should go, so the last step, the renaming, fails.
+    let place = folder.path().join("out.json");
+    fs::create_dir(&place).unwrap();
+    let error = write_statistics(&result.statistics, &place).unwrap_err();
+    assert!(
+        matches!(error, RuntimeError::WriteStatistics { .. }),
+        "{error}"
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}

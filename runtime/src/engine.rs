@@ -1,0 +1,126 @@
+//! The contract of an inference engine, and how one is chosen.
+//!
+//! Each engine lives in one file below `engine/`; [`table`] lists them in the order in which
+//! [`EngineKind::Auto`] tries them. A new engine is a new file, a new [`EngineKind`] and one row.
+
+mod guard;
+mod ort;
+mod table;
+mod tract;
+
+use std::{fmt, num::NonZeroUsize, path::PathBuf, thread};
+
+use crate::{Model, RuntimeError, Tensor, TensorView};
+
+/// Runs one artefact: named tensors in, named tensors out.
+pub trait Engine: Send {
+    /// Name, version and device, as in `onnxruntime 1.32.0 (cpu)`.
+    fn name(&self) -> &str;
+
+    /// Runs the network once.
+    ///
+    /// Returns every output of the graph in the graph's order.
+    /// Errors: [`RuntimeError::Run`] with the engine's own words.
+    fn run(
+        &mut self,
+        inputs: &[(&str, TensorView<'_>)],
+    ) -> Result<Vec<(String, Tensor)>, RuntimeError>;
+}
+
+/// Which engine to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EngineKind {
+    /// The first of the others that is there.
+    #[default]
+    Auto,
+    /// ONNX Runtime, loaded from a shared library.
+    Ort,
+    /// tract, which is part of this program.
+    Tract,
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            EngineKind::Auto => "auto",
+            EngineKind::Ort => "ort",
+            EngineKind::Tract => "tract",
+        })
+    }
+}
+
+/// What the user decides about engines.
+#[derive(Debug, Clone, Default)]
+pub struct EngineOptions {
+    /// Which engine.
+    pub kind: EngineKind,
+    /// Threads for one forward pass; as many as the machine offers if absent.
+    pub threads: Option<NonZeroUsize>,
+    /// ONNX Runtime's library, before every other place it is looked for.
+    pub ort_lib: Option<PathBuf>,
+}
+
+impl EngineOptions {
+    /// Threads to compute with.
+    ///
+    /// The number of cores that this process may use, not that of the machine: a container's
+    /// share is respected, which ONNX Runtime's own default does not do.
+    fn thread_count(&self) -> usize {
+        self.threads.map_or_else(
+            || thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            NonZeroUsize::get,
+        )
+    }
+}
+
+/// An engine that is ready to run.
+pub struct OpenedEngine {
+    /// The engine.
+    pub engine: Box<dyn Engine>,
+    /// One line for the user if the engine is not the preferred one.
+    pub note: Option<String>,
+}
+
+impl fmt::Debug for OpenedEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OpenedEngine { engine, note } = self;
+        f.debug_struct("OpenedEngine")
+            .field("engine", &engine.name())
+            .field("note", note)
+            .finish()
+    }
+}
+
+/// Opens `model` in the engine that `options` ask for.
+///
+/// [`EngineKind::Auto`] takes the first engine of the table that is available and says in
+/// [`OpenedEngine::note`] why it passed over a better one. A library that the user named and that
+/// does not load is an error in every case.
+///
+/// Errors: [`RuntimeError::NoEngine`] if the engine is not there, [`RuntimeError::LoadLibrary`],
+/// [`RuntimeError::OtherLibraryLoaded`] and [`RuntimeError::OpenSession`].
+pub fn open_engine(model: &Model, options: &EngineOptions) -> Result<OpenedEngine, RuntimeError> {
+    let mut absent = Vec::new();
+    for row in table::rows(options.kind) {
+        match (row.open)(model, options)? {
+            table::Opened::Absent(reason) => absent.push(reason),
+            table::Opened::Ready(engine) => {
+                let note = (!absent.is_empty()).then(|| {
+                    format!(
+                        "{}; using {}, which is slower",
+                        absent.join("; "),
+                        engine.name()
+                    )
+                });
+                return Ok(OpenedEngine { engine, note });
+            }
+        }
+    }
+    Err(RuntimeError::NoEngine {
+        kind: options.kind,
+        reason: absent.join("; "),
+    })
+}
+
+#[cfg(test)]
+mod tests;

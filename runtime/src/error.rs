@@ -1,0 +1,251 @@
+//! What can go wrong between files on disk and labels on disk.
+
+use std::{error::Error, io, path::PathBuf};
+
+use uniseg_imaging::ImagingError;
+use uniseg_onnx::{OnnxError, Task};
+
+use crate::{EngineKind, LibraryError};
+
+/// A foreign library's error, kept for its message.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// Every failure of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// The artefact is not there or not what it should be; the cause names the file.
+    #[error(transparent)]
+    OpenModel {
+        /// Which file, and what is wrong with it.
+        source: OnnxError,
+    },
+    /// No task is called that; the cause says which there are.
+    #[error(transparent)]
+    UnknownTask {
+        /// The nearest name and all others.
+        source: OnnxError,
+    },
+    /// `all` was asked for and no task takes that many channels.
+    #[error(
+        "no task of the model takes {channels} image file(s){of_modality}; its tasks take {known}"
+    )]
+    NoTaskForChannels {
+        /// Number of files given.
+        channels: usize,
+        /// " of modality …" or nothing.
+        of_modality: String,
+        /// What the tasks take.
+        known: String,
+    },
+    /// A task got more or fewer channels than it takes.
+    #[error(
+        "task \"{task}\" takes {} image file(s), in this order: {}; found {found}",
+        expected.len(), expected.join(", ")
+    )]
+    ChannelCount {
+        /// Name of the task.
+        task: String,
+        /// Modality of each channel.
+        expected: Vec<String>,
+        /// Number of channels given.
+        found: usize,
+    },
+    /// A task of the manifest does not fit the network of the manifest.
+    #[error("task \"{task}\" does not fit the network's {slots} input slots and {classes} classes")]
+    TaskOutsideNetwork {
+        /// Name of the task.
+        task: String,
+        /// Slots of the network.
+        slots: usize,
+        /// Classes of the network.
+        classes: usize,
+    },
+    /// A case without files.
+    #[error("no image file was given")]
+    NoImages,
+    /// An image could not be read; the cause names the file.
+    #[error(transparent)]
+    ReadImage {
+        /// Which file, and what is wrong with it.
+        source: ImagingError,
+    },
+    /// Two channels of one case lie on different grids.
+    #[error(
+        "{} is not on the grid of {}: {difference}; resample it to that grid first",
+        other.display(), first.display()
+    )]
+    GridsDiffer {
+        /// The first channel.
+        first: PathBuf,
+        /// The channel that differs.
+        other: PathBuf,
+        /// Found and expected.
+        difference: String,
+    },
+    /// The manifest's preprocessing is not one that can be done.
+    #[error("cannot use the preprocessing of task \"{task}\"")]
+    BadRecipe {
+        /// Name of the task.
+        task: String,
+        /// Why.
+        #[source]
+        source: ImagingError,
+    },
+    /// Crop, resampling or normalisation failed.
+    #[error("cannot preprocess the case for task \"{task}\"")]
+    Preprocess {
+        /// Name of the task.
+        task: String,
+        /// Why.
+        #[source]
+        source: ImagingError,
+    },
+    /// Labels could not be brought back to the image's grid.
+    #[error("cannot bring the labels of task \"{task}\" back to the image's grid")]
+    Restore {
+        /// Name of the task.
+        task: String,
+        /// Why.
+        #[source]
+        source: ImagingError,
+    },
+    /// Labels could not be written, and nothing is left behind; the cause names the file.
+    #[error(transparent)]
+    WriteLabels {
+        /// Which file, and why.
+        source: ImagingError,
+    },
+    /// Statistics could not be written; nothing is left behind.
+    #[error("cannot write the statistics to {}", path.display())]
+    WriteStatistics {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The step of the sliding window makes no sense.
+    #[error(
+        "window step {step} is not usable: it must be at most 1 and at least {shortest:.4} of the patch, which is one voxel"
+    )]
+    WindowStep {
+        /// The step asked for.
+        step: f64,
+        /// The smallest usable one.
+        shortest: f64,
+    },
+    /// The Gaussian's width makes no sense.
+    #[error("the window's Gaussian width {sigma} is not a positive number")]
+    GaussianSigma {
+        /// The width asked for, as a fraction of the patch.
+        sigma: f64,
+    },
+    /// There is nothing to slide over.
+    #[error("cannot slide a window of {patch:?} voxels over a volume of {extent:?} voxels")]
+    EmptyVolume {
+        /// Extent of the volume (z, y, x).
+        extent: [usize; 3],
+        /// Extent of the window (z, y, x).
+        patch: [usize; 3],
+    },
+    /// The engine asked for is not on this machine.
+    #[error("the engine \"{kind}\" is not available: {reason}")]
+    NoEngine {
+        /// What was asked for.
+        kind: EngineKind,
+        /// Why it is not there, and the remedy.
+        reason: String,
+    },
+    /// The library of ONNX Runtime that was asked for is not one.
+    #[error(transparent)]
+    FindLibrary(#[from] LibraryError),
+    /// A library of ONNX Runtime is there but cannot be used.
+    #[error("cannot load ONNX Runtime from {}: {source}", path.display())]
+    LoadLibrary {
+        /// The library.
+        path: PathBuf,
+        /// Why.
+        source: Cause,
+    },
+    /// A second ONNX Runtime was asked for in one process.
+    #[error(
+        "this process already uses ONNX Runtime from {} and cannot load {} as well",
+        loaded.display(), asked.display()
+    )]
+    OtherLibraryLoaded {
+        /// The library in use.
+        loaded: PathBuf,
+        /// The library asked for.
+        asked: PathBuf,
+    },
+    /// An engine does not accept the artefact.
+    #[error("{engine} cannot open the model")]
+    OpenSession {
+        /// Name of the engine.
+        engine: String,
+        /// Its own words.
+        source: Cause,
+    },
+    /// An engine failed while computing.
+    #[error("{engine} failed to run the model")]
+    Run {
+        /// Name of the engine.
+        engine: String,
+        /// Its own words.
+        source: Cause,
+    },
+    /// An engine panicked, which is a bug there or a model that it does not check.
+    #[error("{engine} failed inside: {message}")]
+    EnginePanicked {
+        /// Name of the engine.
+        engine: String,
+        /// The panic's message.
+        message: String,
+    },
+    /// An input of the graph was not given.
+    #[error("{engine} needs the input \"{input}\", which was not given")]
+    MissingInput {
+        /// Name of the engine.
+        engine: String,
+        /// Name of the input.
+        input: String,
+    },
+    /// The network returned something else than its logits.
+    #[error("{engine} returned {found} where logits f32 {expected:?} were expected")]
+    WrongOutput {
+        /// Name of the engine.
+        engine: String,
+        /// Shape of the logits that the manifest promises.
+        expected: [usize; 5],
+        /// Names, types and shapes that came.
+        found: String,
+    },
+    /// The network returned infinities or no numbers at all.
+    #[error("{engine} returned values that are not finite; is the input corrupt?")]
+    NotFinite {
+        /// Name of the engine.
+        engine: String,
+    },
+}
+
+impl RuntimeError {
+    /// Checks the number of channels that `task` got.
+    ///
+    /// Errors: [`RuntimeError::ChannelCount`], naming the modalities expected.
+    pub(crate) fn check_channels(task: &Task, found: usize) -> Result<(), RuntimeError> {
+        if found == task.channels.len() {
+            return Ok(());
+        }
+        let expected = task
+            .channels
+            .iter()
+            .map(|channel| channel.modality.clone())
+            .collect();
+        Err(RuntimeError::ChannelCount {
+            task: task.name.clone(),
+            expected,
+            found,
+        })
+    }
+}

@@ -1,0 +1,50 @@
+//! From an artefact and image files to labels on disk.
+//!
+//! ```text
+//! Model::open -> open_engine -> Case::read -> Case::segment -> write_labels, write_statistics
+//!                                               |
+//!                                recipe -> predict (sliding window) -> restore
+//! ```
+//!
+//! - [`Model`]: an artefact that has been checked.
+//! - [`find_ort`]: where ONNX Runtime's library is; [`open_engine`]: ONNX Runtime or tract behind
+//!   one trait, [`Engine`].
+//! - [`predict`]: the sliding window over any engine; [`forward`]: a single pass.
+//! - [`Case`], [`segment_case`], [`select_tasks`]: whole cases, one task or many.
+//! - [`compare`]: two engines on the same random inputs.
+//!
+//! Arrays are indexed (z, y, x), several channels or classes come first. The crate knows neither
+//! how a network was trained nor how it was exported: everything it needs is in the artefact.
+//! It prints nothing; progress and notes are handed to the caller.
+
+mod case;
+mod compare;
+mod engine;
+mod error;
+mod forward;
+mod library;
+mod model;
+mod output;
+mod statistics;
+mod tasks;
+mod tensor;
+mod window;
+
+#[cfg(test)]
+mod testing;
+
+pub use case::{Case, CaseResult, Progress, Segmentation, segment_case};
+pub use compare::{Comparison, TaskDifference, compare, random_patch};
+pub use engine::{Engine, EngineKind, EngineOptions, OpenedEngine, open_engine};
+pub use error::{Cause, RuntimeError};
+pub use forward::forward;
+pub use library::{
+    Candidate, Flavour, InstallStep, LibraryError, LibrarySource, OrtLibrary, Problem,
+    Surroundings, find_ort, install_ort, list_ort,
+};
+pub use model::Model;
+pub use output::{write_labels, write_statistics};
+pub use statistics::{LabelStatistics, STATISTICS_VERSION, Statistics};
+pub use tasks::{TaskChoice, select_tasks};
+pub use tensor::{Tensor, TensorView};
+pub use window::{Window, WindowOptions, WindowPlan, WindowProgress, gaussian, predict};

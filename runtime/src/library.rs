@@ -1,0 +1,145 @@
+//! Where ONNX Runtime's shared library is, and how it gets there.
+//!
+//! Looked for in this order: `--ort-lib`, `ORT_DYLIB_PATH`, this project's cache, an installed
+//! Python wheel, the system. The first two are what a user asked for: if they cannot be used, that
+//! is an error, not a reason to look further. What is merely found is passed over if it is damaged,
+//! too old or made for another machine.
+//!
+//! [`install_ort`] fills the cache from a pinned wheel of the Python package index, fetched with
+//! `pip` so that mirrors and proxies that are set up for it are used, and checked by its digest
+//! before anything in it is touched.
+//!
+//! Nothing here loads the library: that is [`crate::open_engine`]'s part.
+
+mod cache;
+mod error;
+mod install;
+mod pins;
+mod probe;
+mod python;
+mod search;
+mod unpack;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+pub use error::LibraryError;
+pub use install::InstallStep;
+pub use probe::Problem;
+pub use search::Surroundings;
+
+/// A shared library of ONNX Runtime on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrtLibrary {
+    path: PathBuf,
+    source: LibrarySource,
+    version: Option<String>,
+    flavour: Flavour,
+}
+
+impl OrtLibrary {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How it was found.
+    pub fn source(&self) -> LibrarySource {
+        self.source
+    }
+
+    /// Its version, as far as its name tells.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// What it can compute on, as far as the files beside it tell.
+    pub fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+}
+
+/// How a library was found, in the order of preference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LibrarySource {
+    /// Named on the command line.
+    Flag,
+    /// Named by `ORT_DYLIB_PATH`.
+    Environment,
+    /// Installed by this program.
+    Cache,
+    /// Part of an installed Python package.
+    PythonWheel,
+    /// Where the system keeps its libraries.
+    System,
+}
+
+impl fmt::Display for LibrarySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Flag => "--ort-lib",
+            Self::Environment => "ORT_DYLIB_PATH",
+            Self::Cache => "cache",
+            Self::PythonWheel => "python wheel",
+            Self::System => "system",
+        })
+    }
+}
+
+/// What a library can compute on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Flavour {
+    /// The processor.
+    Cpu,
+    /// NVIDIA's cards as well.
+    Cuda,
+    /// The processor and Intel's cards, through OpenVINO.
+    OpenVino,
+}
+
+impl fmt::Display for Flavour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::OpenVino => "openvino",
+        })
+    }
+}
+
+/// A library that was found, and why it is passed over if it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The library.
+    pub library: OrtLibrary,
+    /// Why it cannot be used.
+    pub problem: Option<Problem>,
+}
+
+/// Finds the library to use; `explicit` is what `--ort-lib` said.
+///
+/// Errors: [`LibraryError::Missing`] and [`LibraryError::NotALibrary`] if a library was asked for,
+/// by `explicit` or by `ORT_DYLIB_PATH`, and cannot be used.
+pub fn find_ort(explicit: Option<&Path>) -> Result<Option<OrtLibrary>, LibraryError> {
+    Surroundings::of_this_process().find(explicit)
+}
+
+/// All libraries on this machine, the one [`find_ort`] would choose being the first without a
+/// problem.
+///
+/// Errors: those of [`find_ort`].
+pub fn list_ort(explicit: Option<&Path>) -> Result<Vec<Candidate>, LibraryError> {
+    Surroundings::of_this_process().list(explicit)
+}
+
+/// Installs a pinned library into the cache; if it is there and complete, only says so.
+///
+/// Errors: what stands in the way, with the remedy; nothing half-installed is ever found later.
+pub fn install_ort(
+    flavour: Flavour,
+    progress: &mut dyn FnMut(InstallStep<'_>),
+) -> Result<OrtLibrary, LibraryError> {
+    Surroundings::of_this_process().install(flavour, progress)
+}

@@ -1,0 +1,109 @@
+//! What a segmentation amounts to, as plain data for a JSON file.
+
+use ndarray::ArrayView3;
+use serde::{Deserialize, Serialize};
+use uniseg_imaging::{Geometry, label_counts};
+use uniseg_onnx::{Manifest, Task};
+
+use crate::WindowOptions;
+
+/// Version of the JSON layout; rises when a field changes its meaning or goes.
+pub const STATISTICS_VERSION: u32 = 1;
+
+/// One task's result on one case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Statistics {
+    /// Layout of this record, see [`STATISTICS_VERSION`].
+    pub schema_version: u32,
+    /// Index of the task.
+    pub task_id: u32,
+    /// Name of the task.
+    pub task: String,
+    /// Name of the network.
+    pub network: String,
+    /// Digest of the network's weights.
+    pub weights_sha256: String,
+    /// Engine that computed it.
+    pub engine: String,
+    /// Distance of two windows as a fraction of the patch.
+    pub step: f64,
+    /// Whether mirror views were averaged.
+    pub mirror: bool,
+    /// Names of the image files, without folders, in the order of the task's channels.
+    pub inputs: Vec<String>,
+    /// Volume of one voxel in millilitres.
+    pub voxel_ml: f64,
+    /// One entry for each label value, background included.
+    pub labels: Vec<LabelStatistics>,
+    /// What was repaired or doubtful about the inputs.
+    pub warnings: Vec<String>,
+}
+
+/// How much of a label there is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LabelStatistics {
+    /// Value in the label map.
+    pub label: u16,
+    /// Name of the label.
+    pub name: String,
+    /// Voxels with this value.
+    pub voxels: u64,
+    /// Their volume in millilitres.
+    pub ml: f64,
+}
+
+/// Where a result comes from.
+pub(crate) struct Origin<'a> {
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) task: &'a Task,
+    pub(crate) engine: &'a str,
+    pub(crate) options: WindowOptions,
+    pub(crate) inputs: Vec<String>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Statistics {
+    /// Counts `labels` (z, y, x), which lie on the grid of `geometry`.
+    pub(crate) fn count(
+        labels: ArrayView3<'_, u16>,
+        geometry: &Geometry,
+        origin: Origin<'_>,
+    ) -> Statistics {
+        let Origin {
+            manifest,
+            task,
+            engine,
+            options,
+            inputs,
+            warnings,
+        } = origin;
+        let voxel_ml = geometry.spacing.voxel_ml();
+        let counts = label_counts(labels, task.labels.len());
+        let labels = task
+            .labels
+            .iter()
+            .zip(counts)
+            .zip(0u16..)
+            .map(|((name, voxels), label)| LabelStatistics {
+                label,
+                name: name.clone(),
+                voxels,
+                ml: voxels as f64 * voxel_ml,
+            })
+            .collect();
+        Statistics {
+            schema_version: STATISTICS_VERSION,
+            task_id: task.id,
+            task: task.name.clone(),
+            network: manifest.network.name.clone(),
+            weights_sha256: manifest.weights_sha256.clone(),
+            engine: engine.to_owned(),
+            step: options.step,
+            mirror: options.mirror,
+            inputs,
+            voxel_ml,
+            labels,
+            warnings,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! From what a user typed to the tasks meant.
+
+use uniseg_onnx::{Manifest, Task};
+
+use crate::RuntimeError;
+
+/// The tasks to run on one case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskChoice {
+    /// The tasks, in the manifest's order.
+    pub tasks: Vec<Task>,
+    /// One line for the user if the choice may hold more than was meant.
+    pub note: Option<String>,
+}
+
+/// Finds the tasks that `asked` means for a case of `channels` image files.
+///
+/// `asked` is a task's name, alias or id; or `all`, which means every task that takes `channels`
+/// files; or `all:MODALITY`, which narrows that to tasks whose channels all have this modality (a
+/// file does not say what made it, so `all` alone runs the MR tasks on a CT too, and the note
+/// says so). Case is ignored.
+///
+/// Errors: [`RuntimeError::UnknownTask`] with the nearest name, [`RuntimeError::ChannelCount`] if
+/// the one task takes another number of files, [`RuntimeError::NoTaskForChannels`].
+pub fn select_tasks(
+    manifest: &Manifest,
+    asked: &str,
+    channels: usize,
+) -> Result<TaskChoice, RuntimeError> {
+    let (head, modality) = match asked.split_once(':') {
+        Some((head, modality)) => (head, Some(modality)),
+        None => (asked, None),
+    };
+    if head.eq_ignore_ascii_case("all") {
+        return all(manifest, channels, modality);
+    }
+    let task = manifest
+        .task(asked)
+        .map_err(|source| RuntimeError::UnknownTask { source })?;
+    RuntimeError::check_channels(task, channels)?;
+    Ok(TaskChoice {
+        tasks: vec![task.clone()],
+        note: None,
+    })
+}
+
+fn all(
+    manifest: &Manifest,
+    channels: usize,
+    modality: Option<&str>,
+) -> Result<TaskChoice, RuntimeError> {
+    let tasks: Vec<Task> = manifest
+        .tasks
+        .iter()
+        .filter(|task| task.channels.len() == channels)
+        .filter(|task| {
+            let fits = |wanted: &str| {
+                task.channels
+                    .iter()
+                    .all(|channel| channel.modality.eq_ignore_ascii_case(wanted))
+            };
+            modality.is_none_or(fits)
+        })
+        .cloned()
+        .collect();
+    if tasks.is_empty() {
+        return Err(RuntimeError::NoTaskForChannels {
+            channels,
+            of_modality: modality
+                .map(|name| format!(" of modality {name}"))
+                .unwrap_or_default(),
+            known: distinct(manifest.tasks.iter().map(signature)).join(" or "),
+        });
+    }
+    let kinds = distinct(tasks.iter().map(signature));
+    let note = (kinds.len() > 1).then(|| {
+        format!(
+            "all runs the tasks for {}; narrow it, as in all:CT",
+            kinds.join(" and for ")
+        )
+    });
+    Ok(TaskChoice { tasks, note })
+}
+
+/// The modalities of a task's channels, as in `CT+PET`.
+fn signature(task: &Task) -> String {
+    let modalities: Vec<&str> = task
+        .channels
+        .iter()
+        .map(|channel| channel.modality.as_str())
+        .collect();
+    modalities.join("+")
+}
+
+fn distinct(items: impl Iterator<Item = String>) -> Vec<String> {
+    items.fold(Vec::new(), |mut seen, item| {
+        if !seen.contains(&item) {
+            seen.push(item);
+        }
+        seen
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn names_of(choice: &TaskChoice) -> Vec<&str> {
+        choice.tasks.iter().map(|task| task.name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_task_is_found_by_name_alias_and_id() {
+        let manifest = testing::manifest();
+        for asked in ["liver", "LIVER", "hepar", "0"] {
+            assert_eq!(
+                names_of(&select_tasks(&manifest, asked, 1).unwrap()),
+                ["liver"]
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_task_suggests_the_nearest() {
+        let error = select_tasks(&testing::manifest(), "livr", 1).unwrap_err();
+        assert!(
+            error.to_string().contains("did you mean \"liver\"?"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_number_of_files_must_fit_and_the_message_names_the_modalities() {
+        let error = select_tasks(&testing::manifest(), "whole_body", 1).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "task \"whole_body\" takes 2 image file(s), in this order: CT, PET; found 1"
+        );
+    }
+
+    #[test]
+    fn all_takes_what_fits_the_files_and_can_be_narrowed() {
+        let manifest = testing::manifest();
+        let choice = select_tasks(&manifest, "all", 1).unwrap();
+        assert_eq!(names_of(&choice), ["liver", "mr_liver"]);
+        assert_eq!(
+            choice.note.as_deref(),
+            Some("all runs the tasks for CT and for MR; narrow it, as in all:CT")
+        );
+        let choice = select_tasks(&manifest, "all:mr", 1).unwrap();
+        assert_eq!((names_of(&choice), &choice.note), (vec!["mr_liver"], &None));
+        assert_eq!(
+            names_of(&select_tasks(&manifest, "all", 2).unwrap()),
+            ["whole_body"]
+        );
+        let error = select_tasks(&manifest, "all:PET", 4).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no task of the model takes 4 image file(s) of modality PET; its tasks take CT or \
+             CT+PET or MR"
+        );
+    }
+}

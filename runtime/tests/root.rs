@@ -1,0 +1,3 @@
+//! Temporary.
+#[path = "../../tests/window.rs"]
+mod window;

@@ -1,0 +1,109 @@
+//! What can be typed. Each command's work is in its own file.
+
+#[cfg(feature = "train")]
+mod demo;
+#[cfg(feature = "train")]
+mod export;
+#[cfg(feature = "train")]
+mod import;
+mod inspect;
+mod runtime;
+mod segment;
+mod verify;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use uniseg_runtime::{EngineKind, EngineOptions};
+
+/// One 3-D medical segmentation model for many tasks, in one self-describing ONNX file.
+///
+/// Not a medical device: for research, never for diagnosis or treatment.
+#[derive(Parser)]
+#[command(version, after_help = "Exit codes: 0 done, 1 a check failed, 2 could not run.\n\
+    Try `uniseg demo` first: it makes a volume and a small network and runs everything once.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Turn an official PyTorch checkpoint into a uniseg checkpoint
+    #[cfg(feature = "train")]
+    Import(import::Import),
+    /// Compile a checkpoint to one self-describing ONNX file
+    #[cfg(feature = "train")]
+    Export(export::Export),
+    /// Show what an ONNX file says about itself
+    Inspect(inspect::Inspect),
+    /// Check that two independent engines compute the same
+    Verify(verify::Verify),
+    /// Segment a volume
+    Segment(segment::Segment),
+    /// Install and list ONNX Runtime libraries
+    Runtime(runtime::Runtime),
+    /// Run the whole pipeline on a generated volume and a small random network
+    #[cfg(feature = "train")]
+    Demo(demo::Demo),
+}
+
+/// How a command ended, if it could run at all.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    CheckFailed,
+}
+
+pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
+    match cli.command {
+        #[cfg(feature = "train")]
+        Command::Import(command) => import::run(command),
+        #[cfg(feature = "train")]
+        Command::Export(command) => export::run(command),
+        Command::Inspect(command) => inspect::run(command),
+        Command::Verify(command) => verify::run(command),
+        Command::Segment(command) => segment::run(command),
+        Command::Runtime(command) => runtime::run(command),
+        #[cfg(feature = "train")]
+        Command::Demo(command) => demo::run(command),
+    }
+}
+
+/// What several commands ask about engines.
+#[derive(Args)]
+struct EngineArgs {
+    /// Threads for one forward pass [default: all cores this process may use]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// ONNX Runtime's library, before ORT_DYLIB_PATH, the cache, Python wheels and the system
+    #[arg(long, value_name = "FILE")]
+    ort_lib: Option<PathBuf>,
+}
+
+impl EngineArgs {
+    fn options(&self, kind: EngineKind) -> EngineOptions {
+        EngineOptions { kind, threads: self.threads, ort_lib: self.ort_lib.clone() }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum EngineName {
+    /// ONNX Runtime if it is found, else tract
+    Auto,
+    /// ONNX Runtime
+    Ort,
+    /// tract, built in, slower
+    Tract,
+}
+
+impl From<EngineName> for EngineKind {
+    fn from(name: EngineName) -> Self {
+        match name {
+            EngineName::Auto => Self::Auto,
+            EngineName::Ort => Self::Ort,
+            EngineName::Tract => Self::Tract,
+        }
+    }
+}

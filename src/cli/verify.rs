@@ -1,0 +1,81 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use uniseg_runtime::{Comparison, EngineKind, Model, TaskDifference, compare, open_engine};
+
+use super::{EngineArgs, Outcome};
+use crate::report;
+
+/// Runs every task once through ONNX Runtime and once through tract on the same random inputs and
+/// compares the logits. Exit code 1 if they differ by more than the tolerance.
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// The artefact
+    model: PathBuf,
+    /// Largest absolute difference of two logits that is accepted
+    #[arg(long, default_value_t = 1e-3, value_name = "X")]
+    tolerance: f64,
+    /// Seed of the random inputs
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u64,
+    /// Print the comparison as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+pub(super) fn run(command: Verify) -> anyhow::Result<Outcome> {
+    let model = Model::open(&command.model)?;
+    let comparison = engines_compared(&model, &command.engine, command.seed)?;
+    if command.json {
+        report::result(&(serde_json::to_string_pretty(&comparison)? + "\n"));
+    } else {
+        report::result(&table(&comparison));
+    }
+    Ok(verdict(&comparison, command.tolerance))
+}
+
+/// Compares the two engines on every task.
+pub(super) fn engines_compared(
+    model: &Model,
+    args: &EngineArgs,
+    seed: u64,
+) -> anyhow::Result<Comparison> {
+    let mut ort = open_engine(model, &args.options(EngineKind::Ort))?.engine;
+    let mut tract = open_engine(model, &args.options(EngineKind::Tract))?.engine;
+    Ok(compare(model.manifest(), ort.as_mut(), tract.as_mut(), seed, &mut |_| {})?)
+}
+
+/// Says whether a comparison stays within a tolerance.
+pub(super) fn verdict(comparison: &Comparison, tolerance: f64) -> Outcome {
+    let worst = comparison.max_abs();
+    // Written so that a difference that is not a number fails.
+    if worst <= tolerance {
+        report::note(&format!("the engines agree: {worst:.2e} is within {tolerance:.0e}"));
+        return Outcome::Done;
+    }
+    report::note(&format!("the engines differ: {worst:.2e} is beyond {tolerance:.0e}"));
+    Outcome::CheckFailed
+}
+
+pub(super) fn table(comparison: &Comparison) -> String {
+    let [reference, other] = &comparison.engines;
+    let mut rows = vec![
+        ["id", "task", "max abs", "max rel", "flipped voxels", "seconds"].map(str::to_owned).to_vec(),
+    ];
+    rows.extend(comparison.tasks.iter().map(row));
+    format!("{reference} against {other}\n{}", report::table(&rows))
+}
+
+fn row(task: &TaskDifference) -> Vec<String> {
+    let [reference, other] = task.seconds;
+    vec![
+        task.id.to_string(),
+        task.task.clone(),
+        format!("{:.2e}", task.max_abs),
+        format!("{:.2e}", task.max_rel),
+        format!("{} of {}", task.flipped, task.voxels),
+        format!("{reference:.2} and {other:.2}"),
+    ]
+}

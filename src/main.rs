@@ -1,0 +1,21 @@
+//! The `uniseg` command: parse, dispatch, and turn the outcome into an exit code.
+
+mod cli;
+mod preview;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let command = cli::Cli::parse();
+    match cli::run(command) {
+        Ok(cli::Outcome::Done) => ExitCode::SUCCESS,
+        Ok(cli::Outcome::CheckFailed) => ExitCode::from(1),
+        Err(error) => {
+            report::error(&error);
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Everything that is printed: results to stdout, talk to stderr.
+
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use uniseg_runtime::Progress;
+
+/// Prints a result. A reader that went away (`| head`) is no error, but there is nobody left to
+/// talk to.
+pub(crate) fn result(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    if written.is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Says something beside the result.
+pub(crate) fn note(text: &str) {
+    // Talk that nobody can hear is not worth failing for.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Prints an error and its causes as one sentence.
+pub(crate) fn error(error: &anyhow::Error) {
+    let mut sentence = String::from("uniseg: ");
+    let mut last = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Transparent errors repeat their source's text.
+        if cause == last {
+            continue;
+        }
+        if !last.is_empty() {
+            sentence.push_str(": ");
+        }
+        sentence.push_str(&cause);
+        last = cause;
+    }
+    note(&sentence);
+}
+
+/// Shows where a case is: a bar on a terminal, nothing elsewhere.
+pub(crate) struct CaseProgress {
+    bar: ProgressBar,
+}
+
+impl CaseProgress {
+    pub(crate) fn new() -> Self {
+        let target = if io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        // The template is a constant; were it wrong, the default style would do.
+        if let Ok(style) = ProgressStyle::with_template("{msg:<28} {wide_bar} {pos}/{len} {eta}") {
+            bar.set_style(style);
+        }
+        Self { bar }
+    }
+
+    pub(crate) fn show(&self, progress: Progress<'_>) {
+        match progress {
+            Progress::Reading(path) => self.message(format!("reading {}", path.display())),
+            Progress::Preprocessing(task) => self.message(format!("{}: resampling", task.name)),
+            Progress::Window(task, windows) => {
+                self.bar.set_length(windows.total as u64);
+                self.bar.set_position(windows.done as u64);
+                self.message(format!("{}: windows", task.name));
+            }
+            Progress::Restoring(task) => self.message(format!("{}: restoring", task.name)),
+        }
+    }
+
+    fn message(&self, text: String) {
+        self.bar.set_message(text);
+        self.bar.tick();
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Lays out rows in columns; the first row is the heading.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+        })
+        .map(|width| width.unwrap_or(0))
+        .collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}

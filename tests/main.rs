@@ -1,0 +1,19 @@
+//! End-to-end, parity, fault and interface tests, linked once; a module per concern.
+//!
+//! They need Python 3 with `venv` and a package index for `onnx` and `nibabel`, and ONNX Runtime,
+//! which is installed if it is not there. Golden files are optional: a test without them says so.
+
+mod support;
+
+mod bad_input;
+mod checker;
+mod cli;
+mod fences;
+mod full_disk;
+mod network;
+mod nifti_bad;
+mod pipeline;
+mod preprocess;
+mod probabilities;
+mod roundtrip;
+mod window;

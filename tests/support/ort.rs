@@ -1,0 +1,36 @@
+//! ONNX Runtime: found, or installed, or the test fails.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use uniseg_runtime::{
+    Engine, EngineKind, EngineOptions, Flavour, Model, find_ort, install_ort, open_engine,
+};
+
+/// The library that this process uses.
+///
+/// It lands in the program's own cache, so that the program finds it by itself from then on.
+pub fn library() -> &'static Path {
+    static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
+        if let Some(found) = find_ort(None).expect("looking for ONNX Runtime works") {
+            return found.path().to_owned();
+        }
+        eprintln!("ONNX Runtime is not there: installing it");
+        let installed = install_ort(Flavour::Cpu, &mut |_| {}).unwrap_or_else(|error| {
+            panic!("these tests need ONNX Runtime and it cannot be installed: {error}")
+        });
+        installed.path().to_owned()
+    });
+    &LIBRARY
+}
+
+/// An engine that is ready to run `model`.
+#[track_caller]
+pub fn engine(model: &Model, kind: EngineKind) -> Box<dyn Engine> {
+    let options =
+        EngineOptions { kind, threads: None, ort_lib: Some(library().to_owned()) };
+    open_engine(model, &options).unwrap_or_else(|error| panic!("{kind}: {error}")).engine
+}
+
+/// Both engines.
+pub const ENGINES: [EngineKind; 2] = [EngineKind::Ort, EngineKind::Tract];

@@ -1,0 +1,49 @@
+//! Independent judges from the Python package index: `onnx` and `nibabel`.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use super::kept;
+use super::program::run;
+
+/// The judges; what they depend on, pip chooses for its Python.
+const REQUIREMENTS: [&str; 2] = ["nibabel==5.4.2", "onnx==1.23.2"];
+
+/// Runs a script and returns what it printed.
+#[track_caller]
+pub fn python(script: &str, arguments: &[&Path]) -> String {
+    let run = run(Command::new(&*PYTHON).args(["-I", "-c", script]).args(arguments));
+    assert_eq!(run.code, Some(0), "the script failed:\n{}", run.stderr);
+    run.stdout
+}
+
+static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = kept("python");
+    let environment = folder.join(REQUIREMENTS.join("-").replace("==", "-"));
+    let python = environment.join("bin/python");
+    let ready = environment.join("ready");
+    // Another test program may be making it right now; the lock goes with the file.
+    let lock = File::create(folder.join("lock")).expect("a writable target folder");
+    lock.lock().expect("a lock");
+    if !ready.exists() {
+        step("python3 -m venv", Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment));
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        step("pip install", Command::new(&python).args(pip).args(REQUIREMENTS));
+        File::create(ready).expect("a writable target folder");
+    }
+    python
+});
+
+fn step(what: &str, command: &mut Command) {
+    let run = run(command);
+    assert_eq!(
+        run.code,
+        Some(0),
+        "these tests need Python 3 with venv, and {REQUIREMENTS:?} from a package index; {what} \
+         failed:\n{}{}",
+        run.stdout,
+        run.stderr
+    );
+}

@@ -1,0 +1,85 @@
+//! Official PyTorch checkpoint -> [`UniSeg`].
+//!
+//! The official code saves `{epoch, state_dict, optimizer_state_dict, ...}` with `torch.save`. The
+//! pickle inside is read by burn-store's reader, which interprets the few opcodes that tensors
+//! need and executes nothing.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use burn::prelude::*;
+use burn::store::{ModuleSnapshot, PytorchStore};
+
+use crate::plan::NetworkConfig;
+use crate::{TrainError, UniSeg};
+
+/// Reads the network of a plan out of an official checkpoint (`.model`, `.pth`).
+///
+/// Every tensor of the network must be there with its shape, and every tensor of the `state_dict`
+/// must be used: anything else means that the plan is another network's.
+pub fn official(
+    path: &Path,
+    config: &NetworkConfig,
+    device: &Device,
+) -> Result<UniSeg, TrainError> {
+    std::fs::File::open(path).map_err(TrainError::io("read", path))?;
+    let not_a_checkpoint =
+        |reason: String| TrainError::NotACheckpoint { path: path.to_path_buf(), reason };
+
+    let mut model = UniSeg::new(config, device);
+    let mut store = PytorchStore::from_file(path)
+        .with_top_level_key("state_dict")
+        .map_indices_contiguous(false)
+        .validate(false)
+        .allow_partial(true);
+    for (from, to) in names(config) {
+        store = store.with_key_remapping(from, to);
+    }
+    // The file is not ours: a malformed one must end as an error even where the reader panics.
+    let result = catch_unwind(AssertUnwindSafe(|| model.load_from(&mut store)))
+        .map_err(|_| not_a_checkpoint("its content is malformed".into()))?
+        .map_err(|error| not_a_checkpoint(error.to_string()))?;
+
+    let findings: Vec<String> = result
+        .errors
+        .iter()
+        .map(ToString::to_string)
+        .chain(result.missing.iter().map(|(name, _)| format!("'{name}' is missing")))
+        .chain(result.unused.iter().map(|name| format!("'{name}' has no place in the network")))
+        .collect();
+    if !findings.is_empty() {
+        return Err(TrainError::WeightsDoNotFit { path: path.to_path_buf(), findings });
+    }
+    Ok(model)
+}
+
+/// Name patterns of the official state dict (uniseg spec, section 7) and what they are here.
+fn names(config: &NetworkConfig) -> Vec<(String, String)> {
+    let mut names = vec![
+        (r"^intermedia_prompt$".into(), "prompt.universal".into()),
+        (r"^fusion_layer\.blocks\.(\d+)\.".into(), "prompt.fuse.$1.".into()),
+    ];
+    for (index, channels) in config.input_channel_variants.iter().enumerate() {
+        names.push((
+            format!(r"^conv_blocks_context\.0\.blocks\.0\.conv_{channels}\."),
+            format!("encoder.stem.convs.{index}."),
+        ));
+    }
+    let fixed = [
+        (r"^conv_blocks_context\.0\.blocks\.0\.instnorm\.", "encoder.stem.norm."),
+        // The stem is the first block of stage 0.
+        (r"^conv_blocks_context\.0\.blocks\.1\.", "encoder.stages.0.blocks.0."),
+        // The bottleneck is a sequence of one-block stages.
+        (r"^conv_blocks_context\.(\d+)\.(\d+)\.blocks\.0\.", "encoder.stages.$1.blocks.$2."),
+        (r"^conv_blocks_context\.(\d+)\.blocks\.(\d+)\.", "encoder.stages.$1.blocks.$2."),
+        (r"^tu\.(\d+)\.", "decoder.levels.$1.up."),
+        (
+            r"^conv_blocks_localization\.(\d+)\.(\d+)\.blocks\.0\.",
+            "decoder.levels.$1.blocks.$2.",
+        ),
+        (r"^seg_outputs\.(\d+)\.", "decoder.levels.$1.head."),
+        (r"\.instnorm\.", ".norm."),
+    ];
+    names.extend(fixed.map(|(from, to)| (from.to_owned(), to.to_owned())));
+    names
+}

@@ -1,0 +1,25 @@
+//! The UniSeg networks in burn, their configuration and their checkpoints.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`plan`] | what a network looks like and which tasks it serves; `plan.json` |
+//! | [`model`] | the network itself: stems, encoder, universal prompt, decoder |
+//! | [`import`] | official PyTorch checkpoint -> our checkpoint |
+//! | [`checkpoint`] | our checkpoint: a folder with weights (safetensors) and a plan (JSON) |
+//!
+//! This crate knows nothing of ONNX or of any inference engine. A trained network leaves it as a
+//! [`checkpoint::Checkpoint`]; the root package turns that into an artefact.
+//!
+//! Axes are (z, y, x); spacing is in millimetres. Tensors are `[batch, channel, z, y, x]`.
+
+pub mod checkpoint;
+pub mod import;
+pub mod model;
+pub mod plan;
+
+mod error;
+
+pub use checkpoint::{Checkpoint, Source};
+pub use error::TrainError;
+pub use model::{Deploy, UniSeg};
+pub use plan::{NetworkConfig, Plan, TaskPlan};
