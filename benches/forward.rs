@@ -38,13 +38,18 @@ fn one_forward_pass(criterion: &mut Criterion) {
     let tensor = Tensor::<5>::from_data(data, &device);
     let in_burn = || {
         let logits = deploy.forward(tensor.clone(), Tensor::from_ints([task.id as i32], &device));
-        logits.into_data().try_into_vec::<f32>().expect("f32 logits")
+        logits
+            .into_data()
+            .try_into_vec::<f32>()
+            .expect("f32 logits")
     };
     let expected = in_burn();
 
     let mut group = criterion.benchmark_group("forward");
     group.throughput(Throughput::Elements(voxels as u64));
-    group.sample_size(10).measurement_time(Duration::from_secs(10));
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(10));
     group.bench_function("burn flex", |bencher| bencher.iter(&in_burn));
     let all = available_parallelism().map_or(1, NonZeroUsize::get);
     let threads: &[usize] = if all > 1 { &[1, all] } else { &[1] };
@@ -54,16 +59,28 @@ fn one_forward_pass(criterion: &mut Criterion) {
             continue;
         }
         for &threads in threads {
-            let options =
-                EngineOptions { kind, threads: NonZeroUsize::new(threads), ort_lib: None };
-            let mut engine = open_engine(&model, &options).expect("the engine opens").engine;
+            let options = EngineOptions {
+                kind,
+                threads: NonZeroUsize::new(threads),
+                ort_lib: None,
+            };
+            let mut engine = open_engine(&model, &options)
+                .expect("the engine opens")
+                .engine;
             let mut run = || {
                 forward(engine.as_mut(), &manifest.network, image.view(), task.id)
                     .expect("the engine runs")
             };
             let found = run();
-            let worst = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(worst <= SAME_MATH, "{kind} computes something else: {worst}");
+            let worst = found
+                .iter()
+                .zip(&expected)
+                .map(|(a, b)| (a - b).abs())
+                .fold(0.0, f32::max);
+            assert!(
+                worst <= SAME_MATH,
+                "{kind} computes something else: {worst}"
+            );
             let id = format!("{kind}, {threads} thread(s)");
             group.bench_function(id, |bencher| bencher.iter(|| black_box(run())));
         }

@@ -8,8 +8,16 @@ use uniseg_imaging::{Extent, Geometry, Normalization, Recipe, SpacingMm, Volume}
 
 /// A CT of 5 mm slices and of isotropic voxels: the first is resampled with separate z.
 const CASES: [(&str, [usize; 3], [f64; 3]); 2] = [
-    ("5 mm slices, 48 x 256 x 256", [48, 256, 256], [5.0, 0.8, 0.8]),
-    ("isotropic, 128 x 128 x 128", [128, 128, 128], [1.5, 1.5, 1.5]),
+    (
+        "5 mm slices, 48 x 256 x 256",
+        [48, 256, 256],
+        [5.0, 0.8, 0.8],
+    ),
+    (
+        "isotropic, 128 x 128 x 128",
+        [128, 128, 128],
+        [1.5, 1.5, 1.5],
+    ),
 ];
 const TARGET: [f64; 3] = [3.0, 1.2, 1.2];
 
@@ -24,12 +32,23 @@ fn volume(extent: [usize; 3], spacing: [f64; 3]) -> Volume<f32> {
 
 fn resampling(criterion: &mut Criterion) {
     let spacing = SpacingMm::from_zyx(TARGET).expect("positive spacing");
-    let window = Normalization::ClipRescale { lower: -325.0, upper: 325.0 };
-    let recipe = Recipe { spacing, normalizations: vec![window] };
+    let window = Normalization::ClipRescale {
+        lower: -325.0,
+        upper: 325.0,
+    };
+    let recipe = Recipe {
+        spacing,
+        normalizations: vec![window],
+    };
     for (name, extent, found) in CASES {
         let image = volume(extent, found);
         let ready = recipe.apply(&[&image]).expect("an image to resample");
-        assert!(ready.channels.iter().all(|value| (0.0..=1.0).contains(value)));
+        assert!(
+            ready
+                .channels
+                .iter()
+                .all(|value| (0.0..=1.0).contains(value))
+        );
         let mut group = criterion.benchmark_group("resample");
         group.sample_size(10);
         group.throughput(Throughput::Elements(ready.channels.len() as u64));
@@ -38,14 +57,26 @@ fn resampling(criterion: &mut Criterion) {
         });
         let (_, z, y, x) = ready.channels.dim();
         let probabilities = Array4::from_shape_fn((3, z, y, x), |(class, z, y, x)| {
-            if (z + y + x) / 40 % 3 == class { 0.8 } else { 0.1 }
+            if (z + y + x) / 40 % 3 == class {
+                0.8
+            } else {
+                0.1
+            }
         });
-        let restore = || ready.restore.labels(probabilities.view()).expect("its own grid");
+        let restore = || {
+            ready
+                .restore
+                .labels(probabilities.view())
+                .expect("its own grid")
+        };
         assert_eq!(restore().dim(), extent.into());
         group.throughput(Throughput::Elements(extent.iter().product::<usize>() as u64));
-        group.bench_function(format!("restore 3 classes to {name} (voxels made)"), |bencher| {
-            bencher.iter(|| black_box(restore()));
-        });
+        group.bench_function(
+            format!("restore 3 classes to {name} (voxels made)"),
+            |bencher| {
+                bencher.iter(|| black_box(restore()));
+            },
+        );
         group.finish();
     }
 }

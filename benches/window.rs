@@ -40,14 +40,23 @@ fn sliding_window(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("window");
     group.sample_size(10);
     group.throughput(Throughput::Elements((z * y * x) as u64));
-    for (name, step, mirror) in
-        [("step 0.5", 0.5, false), ("step 0.25", 0.25, false), ("step 0.5, mirrored", 0.5, true)]
-    {
+    for (name, step, mirror) in [
+        ("step 0.5", 0.5, false),
+        ("step 0.25", 0.25, false),
+        ("step 0.5, mirrored", 0.5, true),
+    ] {
         let options = WindowOptions { step, mirror };
         let mut run = || {
             let done = &mut |_| {};
-            predict(&mut engine, &manifest, task, channels.view(), &options, done)
-                .expect("a volume to slide over")
+            predict(
+                &mut engine,
+                &manifest,
+                task,
+                channels.view(),
+                &options,
+                done,
+            )
+            .expect("a volume to slide over")
         };
         // Soft-max of 0, 1, 2 everywhere, whatever the weights.
         let background = 1.0 / (1.0 + 1_f32.exp() + 2_f32.exp());

@@ -30,21 +30,14 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Turn an official PyTorch checkpoint into a uniseg checkpoint
     #[cfg(feature = "train")]
     Import(import::Import),
-    /// Compile a checkpoint to one self-describing ONNX file
     #[cfg(feature = "train")]
     Export(export::Export),
-    /// Show what an ONNX file says about itself
     Inspect(inspect::Inspect),
-    /// Check that two independent engines compute the same
     Verify(verify::Verify),
-    /// Segment a volume
     Segment(segment::Segment),
-    /// Install and list ONNX Runtime libraries
     Runtime(runtime::Runtime),
-    /// Run the whole pipeline on a generated volume and a small random network
     #[cfg(feature = "train")]
     Demo(demo::Demo),
 }

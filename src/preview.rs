@@ -6,6 +6,7 @@ use anyhow::Context;
 use image::{Rgb, RgbImage};
 use uniseg_imaging::Volume;
 use uniseg_imaging::ndarray::{ArrayView2, ArrayView3, Axis};
+use uniseg_onnx::Normalization;
 use uniseg_runtime::Segmentation;
 
 /// Longest side of a slice, in pixels.
@@ -32,7 +33,7 @@ pub(crate) fn colour(label: u16) -> (&'static str, [u8; 3]) {
 
 /// Writes the picture; the file is complete or absent.
 ///
-/// Each slice is the one with the most labelled voxels along its axis. Pixels are square in
+/// Each slice goes through the middle of what is labelled. Pixels are square in
 /// millimetres, and slices are turned as radiologists look at them: head and front up, the
 /// patient's right on the left.
 pub(crate) fn write(
@@ -40,7 +41,12 @@ pub(crate) fn write(
     image: &Volume<f32>,
     segmentation: &Segmentation,
 ) -> anyhow::Result<()> {
-    let picture = draw(image, segmentation.labels.view());
+    // Where the model clips the image, that is the range that matters; a CT is mostly air.
+    let range = match segmentation.task.channels.first().map(|channel| channel.normalization) {
+        Some(Normalization::ClipRescale { lower, upper }) => [lower as f32, upper as f32],
+        _ => contrast(image.voxels()),
+    };
+    let picture = draw(image, segmentation.labels.view(), range);
     let cannot = || format!("cannot write {}", path.display());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let file = tempfile::Builder::new()
@@ -53,16 +59,15 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// A slice as it is shown: where to look, and what to turn.
+/// How a slice is shown.
 struct View {
-    axis: usize,
     flip_rows: bool,
     flip_columns: bool,
     /// Millimetres between rows and between columns.
     spacing: [f64; 2],
 }
 
-fn draw(image: &Volume<f32>, labels: ArrayView3<'_, u16>) -> RgbImage {
+fn draw(image: &Volume<f32>, labels: ArrayView3<'_, u16>, range: [f32; 2]) -> RgbImage {
     let voxels = image.voxels();
     let spacing = image.geometry().spacing.zyx();
     let extent = image.geometry().extent.zyx();
@@ -70,18 +75,16 @@ fn draw(image: &Volume<f32>, labels: ArrayView3<'_, u16>) -> RgbImage {
     let directions: Vec<char> = image.geometry().affine.orientation().chars().rev().collect();
     let longest = (0..3).map(|axis| extent[axis] as f64 * spacing[axis]).fold(0.0, f64::max);
     let scale = SLICE_PIXELS / longest.max(f64::MIN_POSITIVE);
-    let range = contrast(voxels);
     let slices: Vec<RgbImage> = (0..3)
         .map(|axis| {
             let [rows, columns] = [[1, 2], [0, 2], [0, 1]][axis];
             let view = View {
-                axis,
                 // Up is head or front; left is the patient's right, or front.
                 flip_rows: matches!(directions.get(rows), Some('S' | 'A')),
                 flip_columns: matches!(directions.get(columns), Some('R' | 'A')),
                 spacing: [spacing[rows], spacing[columns]],
             };
-            let index = fullest(labels, axis);
+            let index = central(labels, axis);
             let plane = voxels.index_axis(Axis(axis), index);
             let mask = labels.index_axis(Axis(axis), index);
             view.draw(plane, mask, scale, range)
@@ -106,7 +109,6 @@ impl View {
         scale: f64,
         [low, high]: [f32; 2],
     ) -> RgbImage {
-        debug_assert!(self.axis < 3);
         let (rows, columns) = plane.dim();
         let pixels =
             |count: usize, mm: f64| ((count as f64 * mm * scale).round() as u32).clamp(1, 4096);
@@ -140,16 +142,14 @@ impl View {
     }
 }
 
-/// The slice with the most labelled voxels, or the middle one if there are none.
-fn fullest(labels: ArrayView3<'_, u16>, axis: usize) -> usize {
-    let counts = labels
+/// The slice through the middle of what is labelled, or the middle one if nothing is.
+fn central(labels: ArrayView3<'_, u16>, axis: usize) -> usize {
+    let (sum, count) = labels
         .axis_iter(Axis(axis))
-        .map(|plane| plane.iter().filter(|&&label| label != 0).count())
-        .enumerate();
-    match counts.max_by_key(|&(index, count)| (count, std::cmp::Reverse(index))) {
-        Some((index, count)) if count > 0 => index,
-        _ => labels.shape()[axis] / 2,
-    }
+        .map(|plane| plane.iter().filter(|&&label| label != 0).count() as f64)
+        .enumerate()
+        .fold((0.0, 0.0), |(sum, all), (index, count)| (sum + count * index as f64, all + count));
+    if count > 0.0 { (sum / count).round() as usize } else { labels.shape()[axis] / 2 }
 }
 
 /// The values shown as black and as white: all but the outer percent of the image.

@@ -5,13 +5,18 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use uniseg_runtime::Progress;
 
-/// Prints a result. A reader that went away (`| head`) is no error, but there is nobody left to
-/// talk to.
+/// Prints a result.
+///
+/// A reader that went away (`| head`) is no error, but there is nobody left to talk to; anything
+/// else, such as a full disk, means that the result is lost.
 pub(crate) fn result(text: &str) {
     let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    if written.is_err() {
-        std::process::exit(0);
+    if let Err(cause) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        if cause.kind() == io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        note(&format!("uniseg: cannot write to standard output: {cause}"));
+        std::process::exit(2);
     }
 }
 

@@ -18,7 +18,10 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self { inputs: tempfile::tempdir().unwrap(), outputs: tempfile::tempdir().unwrap() }
+        Self {
+            inputs: tempfile::tempdir().unwrap(),
+            outputs: tempfile::tempdir().unwrap(),
+        }
     }
 
     fn input(&self, name: &str, bytes: &[u8]) -> PathBuf {
@@ -44,7 +47,11 @@ impl Bench {
     #[track_caller]
     fn refuses(&self, run: Run, words: &[&str]) {
         run.refuses(words);
-        assert_eq!(names_in(self.outputs.path()), [] as [&str; 0], "something was written");
+        assert_eq!(
+            names_in(self.outputs.path()),
+            [] as [&str; 0],
+            "something was written"
+        );
     }
 
     #[track_caller]
@@ -70,9 +77,12 @@ impl Bench {
 #[track_caller]
 fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
-    let places: Vec<usize> =
-        (0..bytes.len() - from.len()).filter(|&at| bytes[at..].starts_with(from)).collect();
-    let [at] = places[..] else { panic!("{} occurrences", places.len()) };
+    let places: Vec<usize> = (0..bytes.len() - from.len())
+        .filter(|&at| bytes[at..].starts_with(from))
+        .collect();
+    let [at] = places[..] else {
+        panic!("{} occurrences", places.len())
+    };
     let mut bytes = bytes.to_vec();
     bytes[at..at + to.len()].copy_from_slice(to);
     bytes
@@ -100,7 +110,9 @@ fn images_that_cannot_be_meant() {
     bench.refuses_image("bits.nii", &bits, &["16 bits", "32"]);
     let rgb = Header::nifti1().datatype(128, 24).with_voxels(2 * VOXELS);
     bench.refuses_image("rgb.nii", &rgb, &["rgb", "not supported"]);
-    let series = Header::nifti1().shape(&[4, 3, 2, 2]).with_voxels(2 * VOXELS);
+    let series = Header::nifti1()
+        .shape(&[4, 3, 2, 2])
+        .with_voxels(2 * VOXELS);
     bench.refuses_image("series.nii", &series, &["three-dimensional", "4, 3, 2, 2"]);
     for (name, size) in [("zero.nii", 0.0), ("nan.nii", f64::NAN)] {
         let spacing = Header::nifti1().spacing(2, size).with_voxels(VOXELS);
@@ -126,13 +138,23 @@ fn several_gzip_members_are_one_image() {
     let bench = Bench::new();
     let whole = bench.image();
     let file = sample();
-    let members = [gzip(&file[..100]), gzip(&file[100..370]), gzip(&file[370..])].concat();
+    let members = [
+        gzip(&file[..100]),
+        gzip(&file[100..370]),
+        gzip(&file[370..]),
+    ]
+    .concat();
     let parts = bench.input("members.nii.gz", &members);
     let labels = |image: &Path| {
-        bench.segment(artefacts::tiny(), &[image], &["--task", "blob"]).succeeds();
+        bench
+            .segment(artefacts::tiny(), &[image], &["--task", "blob"])
+            .succeeds();
         fs::read(bench.outputs.path().join("labels.nii.gz")).unwrap()
     };
-    assert!(labels(&whole) == labels(&parts), "a later member was not read");
+    assert!(
+        labels(&whole) == labels(&parts),
+        "a later member was not read"
+    );
 }
 
 #[test]
@@ -149,13 +171,21 @@ fn the_wrong_images_for_a_task() {
     let bigger = bench.input("bigger.nii", &bigger);
     let run = bench.segment(tiny, &[&image, &bigger], &["--task", "1"]);
     bench.refuses(run, &["image.nii.gz", "bigger.nii", "grid", "voxels"]);
-    let rows = [[1.0, 0.0, 0.0, 9.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
+    let rows = [
+        [1.0, 0.0, 0.0, 9.0],
+        [0.0, 1.0, 0.0, 0.0],
+        [0.0, 0.0, 1.0, 0.0],
+    ];
     let moved = Header::nifti1().sform(rows).with_voxels(VOXELS);
     let moved = bench.input("moved.nii", &moved);
     let run = bench.segment(tiny, &[&image, &moved], &["--task", "1"]);
     bench.refuses(run, &["image.nii.gz", "moved.nii", "grid", "mm away"]);
 
-    let run = bench.segment(tiny, &[&bench.inputs.path().join("absent.nii")], &["--task", "0"]);
+    let run = bench.segment(
+        tiny,
+        &[&bench.inputs.path().join("absent.nii")],
+        &["--task", "0"],
+    );
     bench.refuses(run, &["absent.nii", "no such file"]);
     let run = bench.segment(tiny, &[bench.inputs.path()], &["--task", "0"]);
     bench.refuses(run, &["not a regular file"]);
@@ -175,11 +205,28 @@ fn the_wrong_request() {
         bench.refuses(run, &["step"]);
     }
     let library = bench.input("libonnxruntime.so", b"no library");
-    let asked = ["--task", "0", "--engine", "ort", "--ort-lib", library.to_str().unwrap()];
+    let asked = [
+        "--task",
+        "0",
+        "--engine",
+        "ort",
+        "--ort-lib",
+        library.to_str().unwrap(),
+    ];
     let more: Vec<&str> = asked.into_iter().collect();
     let output = bench.outputs.path().join("labels.nii.gz");
-    let fixed = ["segment", tiny.to_str().unwrap(), image.to_str().unwrap(), "-o"];
-    let run = uniseg(fixed.into_iter().chain([output.to_str().unwrap()]).chain(more));
+    let fixed = [
+        "segment",
+        tiny.to_str().unwrap(),
+        image.to_str().unwrap(),
+        "-o",
+    ];
+    let run = uniseg(
+        fixed
+            .into_iter()
+            .chain([output.to_str().unwrap()])
+            .chain(more),
+    );
     bench.refuses(run, &["libonnxruntime.so", "--ort-lib"]);
 }
 
@@ -216,7 +263,11 @@ fn models_that_are_none() {
     bench.refuses_model("empty.onnx", b"", &["not an onnx model"]);
     bench.refuses_model("cut.onnx", &good[..good.len() / 2], &["not an onnx model"]);
     let without = replaced(&good, b"uniseg.manifest", b"uniseg.manifes_");
-    bench.refuses_model("foreign.onnx", &without, &["uniseg.manifest", "uniseg export"]);
+    bench.refuses_model(
+        "foreign.onnx",
+        &without,
+        &["uniseg.manifest", "uniseg export"],
+    );
     let newer = replaced(&good, b"\"schema_version\":1", b"\"schema_version\":7");
     bench.refuses_model("newer.onnx", &newer, &["version 7", "update the program"]);
     // The second weight, -0.5, becomes -0.25.
@@ -250,14 +301,28 @@ fn checkpoints_that_are_none() {
         })
         .collect();
     let pickle = [b"\x80\x02}q\x00.".as_slice(), &noise].concat();
-    let files = [("empty", &[][..]), ("noise", &noise), ("zip", b"PK\x03\x04"), ("pickle", &pickle)];
+    let files = [
+        ("empty", &[][..]),
+        ("noise", &noise),
+        ("zip", b"PK\x03\x04"),
+        ("pickle", &pickle),
+    ];
     for (name, bytes) in files {
         let path = bench.input(&format!("{name}.model"), bytes);
-        bench.refuses(import(&path, "paper"), &[&format!("{name}.model"), "not a pytorch checkpoint"]);
+        bench.refuses(
+            import(&path, "paper"),
+            &[&format!("{name}.model"), "not a pytorch checkpoint"],
+        );
     }
-    bench.refuses(import(&bench.inputs.path().join("absent.model"), "paper"), &["no such file"]);
+    bench.refuses(
+        import(&bench.inputs.path().join("absent.model"), "paper"),
+        &["no such file"],
+    );
     let path = bench.input("noise.model", &noise);
-    bench.refuses(import(&path, "absent.json"), &["absent.json", "no such file"]);
+    bench.refuses(
+        import(&path, "absent.json"),
+        &["absent.json", "no such file"],
+    );
     for (name, text, words) in [
         ("broken.json", "{", vec!["not a valid plan"]),
         ("few.json", "{}", vec!["not a valid plan", "missing field"]),
@@ -269,7 +334,9 @@ fn checkpoints_that_are_none() {
 
 #[test]
 fn checkpoints_of_another_network() {
-    let Some(golden) = golden("checkpoints_of_another_network") else { return };
+    let Some(golden) = golden("checkpoints_of_another_network") else {
+        return;
+    };
     let bench = Bench::new();
     let good = golden.path("uniseg-small/model_final_checkpoint.model");
     let output = bench.outputs.path().join("checkpoint");
@@ -289,6 +356,9 @@ fn checkpoints_of_another_network() {
     let bytes = fs::read(&good).unwrap();
     for cut in [bytes.len() / 2, bytes.len() - 100, 1000] {
         let path = bench.input("cut.model", &bytes[..cut]);
-        bench.refuses(import(&path, &own), &["cut.model", "not a pytorch checkpoint"]);
+        bench.refuses(
+            import(&path, &own),
+            &["cut.model", "not a pytorch checkpoint"],
+        );
     }
 }

@@ -12,6 +12,7 @@ mod fences;
 mod full_disk;
 mod network;
 mod nifti_bad;
+mod ops;
 mod pipeline;
 mod preprocess;
 mod probabilities;

@@ -41,7 +41,11 @@ impl Reference {
         let official = golden.path("uniseg-small/model_final_checkpoint.model");
         let checkpoint = Checkpoint::import(&official, plan, &device).unwrap();
         let tensors = golden.tensors("uniseg-small/forward.safetensors");
-        Self { checkpoint, tensors, device }
+        Self {
+            checkpoint,
+            tensors,
+            device,
+        }
     }
 
     fn image(&self, name: &str) -> Tensor<5> {
@@ -70,7 +74,9 @@ impl Reference {
             .map(|index| {
                 let mut image = Array5::zeros((1, network.stem_slots(), d, h, w));
                 let filled = s![0, slots[0]..slots[0] + channels, .., .., ..];
-                image.slice_mut(filled).assign(&images.index_axis(Axis(0), index));
+                image
+                    .slice_mut(filled)
+                    .assign(&images.index_axis(Axis(0), index));
                 image
             })
             .collect()
@@ -85,11 +91,16 @@ fn array<const D: usize>(tensor: Tensor<D>) -> ArrayD<f32> {
 
 #[test]
 fn burn_computes_the_official_forward_pass() {
-    let Some(golden) = golden("burn_computes_the_official_forward_pass") else { return };
+    let Some(golden) = golden("burn_computes_the_official_forward_pass") else {
+        return;
+    };
     let reference = Reference::open(&golden);
     let network = &reference.checkpoint.network;
     let official: serde_json::Value = golden.json("uniseg-small/model.json");
-    assert_eq!(network.num_params() as u64, official["parameters"].as_u64().unwrap());
+    assert_eq!(
+        network.num_params() as u64,
+        official["parameters"].as_u64().unwrap()
+    );
     for (image, _, task, logits) in CASES {
         let prediction = network.forward(reference.image(image), reference.task(task));
         reference.check(logits, prediction.logits);
@@ -100,7 +111,10 @@ fn burn_computes_the_official_forward_pass() {
             }
         }
     }
-    let bottleneck = network.encoder.forward(reference.image("image_c1")).bottleneck;
+    let bottleneck = network
+        .encoder
+        .forward(reference.image("image_c1"))
+        .bottleneck;
     reference.check("bottleneck_c1", bottleneck.clone());
     reference.check("dynamic_prompt_c1", network.prompt.forward(bottleneck));
 }
@@ -115,22 +129,39 @@ fn one_artefact_serves_every_channel_count_in_both_engines() {
     let model = Model::from(bridge::artefact(&reference.checkpoint).unwrap());
     let mut engines = ENGINES.map(|kind| engine(&model, kind));
     for (name, channels, task, logits) in CASES {
-        let through_stem = network.forward(reference.image(name), reference.task(task)).logits;
+        let through_stem = network
+            .forward(reference.image(name), reference.task(task))
+            .logits;
         let through_stem = array(through_stem);
+        let official = reference.tensors.get(logits);
         for (index, image) in reference.in_slots(name, channels).into_iter().enumerate() {
-            let expected = through_stem.slice_axis(Axis(0), (index..index + 1).into());
+            let expected = through_stem
+                .slice_axis(Axis(0), (index..index + 1).into())
+                .to_owned();
             let what = format!("{logits} [{index}]");
             let shape = image.shape().to_vec();
             let slots = TensorData::new(image.iter().copied().collect(), shape);
             let slots = Tensor::from_data(slots, &reference.device);
             let through_slots = array(deploy.forward(slots, reference.task(task)));
-            same_math(&format!("{what}, burn with slots"), through_slots.view(), expected);
+            same_math(
+                &format!("{what}, burn with slots"),
+                through_slots.view(),
+                expected.view(),
+            );
             for engine in &mut engines {
                 let manifest = model.manifest();
-                let found =
-                    forward(engine.as_mut(), &manifest.network, image.view(), task as u32).unwrap();
+                let found = forward(
+                    engine.as_mut(),
+                    &manifest.network,
+                    image.view(),
+                    task as u32,
+                )
+                .unwrap();
                 let what = format!("{what}, {}", engine.name());
-                same_math(&what, found.view().into_dyn(), expected);
+                let found = found.view().into_dyn();
+                same_math(&what, found.clone(), expected.view());
+                let official = official.slice_axis(Axis(0), (index..index + 1).into());
+                same_math(&format!("{what} and PyTorch"), found, official);
             }
         }
     }
@@ -171,7 +202,11 @@ fn the_universal_artefact_equals_those_of_a_single_channel_count() {
     for (name, channels, task, logits) in CASES {
         let single = with_one_stem(&reference.checkpoint, universal.manifest(), channels);
         let single = Model::from(single);
-        let images = reference.tensors.get(name).into_dimensionality::<Ix5>().unwrap();
+        let images = reference
+            .tensors
+            .get(name)
+            .into_dimensionality::<Ix5>()
+            .unwrap();
         let alone = images.slice(s![..1, .., .., .., ..]);
         let in_slots = &reference.in_slots(name, channels)[0];
         for kind in ENGINES {
@@ -209,8 +244,14 @@ fn the_graph_has_few_operators_and_every_norm_is_one_node() {
     }
     // Two blocks a stage on the way down and up, and three of the prompt, each one norm.
     let stages = checkpoint.plan.network.stages();
-    assert_eq!(counts["InstanceNormalization"], 2 * stages + 2 * (stages - 1) + 3);
-    assert!(!counts.contains_key("ReduceMean"), "a norm was left in pieces");
+    assert_eq!(
+        counts["InstanceNormalization"],
+        2 * stages + 2 * (stages - 1) + 3
+    );
+    assert!(
+        !counts.contains_key("ReduceMean"),
+        "a norm was left in pieces"
+    );
     insta::assert_debug_snapshot!(counts);
 }
 

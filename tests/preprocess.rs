@@ -1,16 +1,15 @@
 //! Preprocessing and its inverse against the official pipeline's output.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
 
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
-use uniseg_imaging::ndarray::{Array4, Axis};
+use uniseg_imaging::ndarray::{Array4, Axis, Ix4};
 use uniseg_imaging::{
     BoundingBox, Extent, Normalization, Preprocessed, Recipe, SpacingMm, Volume, ZScoreScope,
     read_nifti,
 };
+
+use crate::support::{Golden, golden, golden::Tensors};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -20,19 +19,10 @@ const SAME_MATH: f32 = 1e-3;
 /// Share of voxels that may differ because the reference probabilities are stored in 16 bits.
 const LABELS_EQUAL: f64 = 0.999;
 
-fn golden_folder() -> Option<PathBuf> {
-    let folder = match std::env::var_os("UNISEG_GOLDEN") {
-        Some(folder) => PathBuf::from(folder),
-        // This file is compiled for the root package.
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/golden"),
-    };
-    folder.is_dir().then_some(folder)
-}
-
-struct Golden {
-    folder: PathBuf,
+struct Reference {
+    golden: Golden,
     cases: Value,
-    tensors: Vec<u8>,
+    tensors: Tensors,
 }
 
 struct Case {
@@ -42,20 +32,19 @@ struct Case {
     result: Preprocessed,
 }
 
-impl Golden {
+impl Reference {
     /// `None`, said aloud, where the golden files are absent.
-    fn open(test: &str) -> Result<Option<Self>, Box<dyn Error>> {
-        let Some(folder) = golden_folder() else {
-            eprintln!("SKIPPED (golden files absent): {test}");
-            return Ok(None);
-        };
-        let cases = std::fs::read(folder.join("preprocess/preprocess.json"))?;
-        let tensors = std::fs::read(folder.join("preprocess/preprocess.safetensors"))?;
-        Ok(Some(Self {
-            folder,
-            cases: serde_json::from_slice(&cases)?,
-            tensors,
-        }))
+    fn open(test: &str) -> Option<Self> {
+        let golden = golden(test)?;
+        Some(Self {
+            cases: golden.json("preprocess/preprocess.json"),
+            tensors: golden.tensors("preprocess/preprocess.safetensors"),
+            golden,
+        })
+    }
+
+    fn tensor(&self, name: &str) -> Result<Array4<f32>, Box<dyn Error>> {
+        Ok(self.tensors.get(name).into_dimensionality::<Ix4>()?)
     }
 
     fn cases(&self) -> Result<Vec<Case>, Box<dyn Error>> {
@@ -70,7 +59,7 @@ impl Golden {
 
     fn case(&self, name: &str, row: &Value) -> Result<Case, Box<dyn Error>> {
         let file = row["file"].as_str().ok_or("file")?;
-        let image = read_nifti(&self.folder.join(file))?;
+        let image = read_nifti(&self.golden.path(file))?;
         let normalization = match row["modality"].as_str() {
             Some("CT") => Normalization::ClipRescale {
                 lower: -325.0,
@@ -99,11 +88,10 @@ impl Golden {
 
 #[test]
 fn five_cases_equal_the_official_preprocessing() -> Outcome {
-    let Some(golden) = Golden::open("five_cases_equal_the_official_preprocessing")? else {
+    let Some(reference) = Reference::open("five_cases_equal_the_official_preprocessing") else {
         return Ok(());
     };
-    let tensors = SafeTensors::deserialize(&golden.tensors)?;
-    let cases = golden.cases()?;
+    let cases = reference.cases()?;
     assert_eq!(cases.len(), 5);
     for Case {
         name,
@@ -129,7 +117,7 @@ fn five_cases_equal_the_official_preprocessing() -> Outcome {
         let shape: Vec<usize> = serde_json::from_value(row["shape_after_resampling"].clone())?;
         assert_eq!(result.channels.shape(), shape, "{name}");
 
-        let expected = array(&tensors.tensor(&name)?)?;
+        let expected = reference.tensor(&name)?;
         assert_eq!(result.channels.dim(), expected.dim(), "{name}");
         let difference = result
             .channels
@@ -145,19 +133,21 @@ fn five_cases_equal_the_official_preprocessing() -> Outcome {
 
 #[test]
 fn probabilities_become_the_official_label_maps() -> Outcome {
-    let Some(golden) = Golden::open("probabilities_become_the_official_label_maps")? else {
+    let Some(reference) = Reference::open("probabilities_become_the_official_label_maps") else {
         return Ok(());
     };
-    let tensors = SafeTensors::deserialize(&golden.tensors)?;
     let mut compared = 0;
-    for Case { name, result, .. } in golden.cases()? {
-        let Ok(probabilities) = tensors.tensor(&format!("{name}.probabilities")) else {
+    for Case { name, result, .. } in reference.cases()? {
+        let probabilities = format!("{name}.probabilities");
+        if !reference.tensors.has(&probabilities) {
             continue;
-        };
-        let labels = result.restore.labels(array(&probabilities)?.view())?;
-        let file = golden
-            .folder
-            .join(format!("preprocess/{name}.labels.nii.gz"));
+        }
+        let labels = result
+            .restore
+            .labels(reference.tensor(&probabilities)?.view())?;
+        let file = reference
+            .golden
+            .path(&format!("preprocess/{name}.labels.nii.gz"));
         let expected = read_nifti(&file)?.volume;
         assert_eq!(labels.dim(), expected.voxels().dim(), "{name}");
         let pairs = labels.iter().zip(expected.voxels());
@@ -183,10 +173,11 @@ fn probabilities_become_the_official_label_maps() -> Outcome {
 
 #[test]
 fn channels_are_cropped_together_and_normalised_apart() -> Outcome {
-    let Some(golden) = Golden::open("channels_are_cropped_together_and_normalised_apart")? else {
+    let Some(reference) = Reference::open("channels_are_cropped_together_and_normalised_apart")
+    else {
         return Ok(());
     };
-    let image = read_nifti(&golden.folder.join("data/zero_border.nii.gz"))?.volume;
+    let image = read_nifti(&reference.golden.path("data/zero_border.nii.gz"))?.volume;
     let window = Normalization::ClipRescale {
         lower: -100.0,
         upper: 300.0,
@@ -211,40 +202,4 @@ fn channels_are_cropped_together_and_normalised_apart() -> Outcome {
         assert_eq!(channel, alone.channels.index_axis(Axis(0), 0));
     }
     Ok(())
-}
-
-/// A stored f32 or f16 array of four axes.
-fn array(tensor: &TensorView<'_>) -> Result<Array4<f32>, Box<dyn Error>> {
-    let values: Vec<f32> = match tensor.dtype() {
-        Dtype::F32 => {
-            let (values, _) = tensor.data().as_chunks::<4>();
-            values
-                .iter()
-                .map(|bytes| f32::from_le_bytes(*bytes))
-                .collect()
-        }
-        Dtype::F16 => {
-            let (values, _) = tensor.data().as_chunks::<2>();
-            values
-                .iter()
-                .map(|bytes| half_to_f32(u16::from_le_bytes(*bytes)))
-                .collect()
-        }
-        other => return Err(format!("golden array of {other:?}").into()),
-    };
-    let [a, b, c, d] = tensor.shape() else {
-        return Err("golden array is not 4-D".into());
-    };
-    Ok(Array4::from_shape_vec((*a, *b, *c, *d), values)?)
-}
-
-/// IEEE 754 binary16, finite values.
-fn half_to_f32(bits: u16) -> f32 {
-    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
-    let exponent = i32::from((bits >> 10) & 0x1f);
-    let fraction = f32::from(bits & 0x3ff);
-    match exponent {
-        0 => sign * fraction * 2_f32.powi(-24),
-        _ => sign * (1024.0 + fraction) * 2_f32.powi(exponent - 25),
-    }
 }

@@ -11,8 +11,13 @@ use crate::support::{Golden, artefacts, compare::max_abs, golden, ort::engine};
 /// The reference is stored in 16 bits: up to 2.5e-4 near one, and f32 sums in another order.
 const STORED_IN_16_BITS: f32 = 2e-3;
 
-const CT: Normalization = Normalization::ClipRescale { lower: -325.0, upper: 325.0 };
-const MR: Normalization = Normalization::ZScore { scope: ZScoreScope::WholeImage };
+const CT: Normalization = Normalization::ClipRescale {
+    lower: -325.0,
+    upper: 325.0,
+};
+const MR: Normalization = Normalization::ZScore {
+    scope: ZScoreScope::WholeImage,
+};
 
 fn check(
     golden: &Golden,
@@ -23,7 +28,10 @@ fn check(
 ) {
     let image = read_nifti(&golden.path(image)).unwrap();
     let spacing = SpacingMm::from_zyx([3.0; 3]).unwrap();
-    let recipe = Recipe { spacing, normalizations: vec![normalization] };
+    let recipe = Recipe {
+        spacing,
+        normalizations: vec![normalization],
+    };
     let ready = recipe.apply(&[&image.volume]).unwrap();
     let model = Model::open(model).unwrap();
     let task = model.manifest().task_by_id(task).unwrap();
@@ -35,21 +43,36 @@ fn check(
             model.manifest(),
             task,
             ready.channels.view(),
-            &WindowOptions { step: 0.5, mirror: false },
+            &WindowOptions {
+                step: 0.5,
+                mirror: false,
+            },
             &mut |progress| steps.push((progress.done, progress.total)),
         )
         .unwrap();
         let total = steps.len() - 1;
-        assert!(steps.iter().copied().eq((0..=total).map(|done| (done, total))), "{steps:?}");
+        assert!(
+            steps
+                .iter()
+                .copied()
+                .eq((0..=total).map(|done| (done, total))),
+            "{steps:?}"
+        );
         let worst = max_abs(found.view().into_dyn(), expected.view());
         println!("{} with {kind}: max abs difference {worst:.2e}", task.name);
-        assert!(worst <= STORED_IN_16_BITS, "{} with {kind}: {worst:.2e}", task.name);
+        assert!(
+            worst <= STORED_IN_16_BITS,
+            "{} with {kind}: {worst:.2e}",
+            task.name
+        );
     }
 }
 
 #[test]
 fn trained_probabilities_are_the_official_ones() {
-    let Some(golden) = golden("trained_probabilities_are_the_official_ones") else { return };
+    let Some(golden) = golden("trained_probabilities_are_the_official_ones") else {
+        return;
+    };
     let official = golden.tensors("uniseg-trained/probabilities.safetensors");
     let model = artefacts::trained(&golden);
     let liver = official.get("ct_liver.probabilities");
@@ -60,8 +83,16 @@ fn trained_probabilities_are_the_official_ones() {
 
 #[test]
 fn random_probabilities_are_the_official_ones() {
-    let Some(golden) = golden("random_probabilities_are_the_official_ones") else { return };
+    let Some(golden) = golden("random_probabilities_are_the_official_ones") else {
+        return;
+    };
     let official = golden.tensors("predict/predict.safetensors");
     let expected = official.get("task0_step0.5.probabilities");
-    check(&golden, artefacts::small(&golden), ("data/ct_small.nii.gz", CT), 0, &expected);
+    check(
+        &golden,
+        artefacts::small(&golden),
+        ("data/ct_small.nii.gz", CT),
+        0,
+        &expected,
+    );
 }

@@ -98,7 +98,12 @@ fn check(image: &Path, suffix: &str) {
 fn labels_keep_the_grid_of_unusual_files() {
     let folder = tempfile::tempdir().unwrap();
     python(MAKE, &[folder.path()]);
-    for name in ["nifti2.nii.gz", "big_endian.nii", "qform_only.nii.gz", "two_forms.nii.gz"] {
+    for name in [
+        "nifti2.nii.gz",
+        "big_endian.nii",
+        "qform_only.nii.gz",
+        "two_forms.nii.gz",
+    ] {
         let image: PathBuf = folder.path().join(name);
         check(&image, ".nii.gz");
         check(&image, ".nii");
@@ -107,7 +112,9 @@ fn labels_keep_the_grid_of_unusual_files() {
 
 #[test]
 fn labels_keep_the_grid_of_real_files() {
-    let Some(golden) = golden("labels_keep_the_grid_of_real_files") else { return };
+    let Some(golden) = golden("labels_keep_the_grid_of_real_files") else {
+        return;
+    };
     for name in ["ct_small", "mr_small", "aniso_oblique", "zero_border"] {
         check(&golden.path(&format!("data/{name}.nii.gz")), ".nii.gz");
     }

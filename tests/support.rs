@@ -22,9 +22,17 @@ pub fn kept(name: &str) -> PathBuf {
 
 /// The names in a folder, sorted; none if there is no such folder.
 pub fn names_in(folder: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let mut names: Vec<String> = entries
-        .map(|entry| entry.expect("a readable folder").file_name().to_string_lossy().into_owned())
+        .map(|entry| {
+            entry
+                .expect("a readable folder")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     names.sort();
     names

@@ -28,18 +28,18 @@ const fn organ(centre: [f64; 3], radii: [f64; 3], hounsfield: f32, label: u16) -
     Organ { centre, radii, hounsfield, label }
 }
 
-/// Later organs lie over earlier ones.
+/// Indices grow to the head, the front and the patient's right. Later organs lie over earlier ones.
 const ABDOMEN: [Organ; 9] = [
     // Fat under the skin, then the wall and what it holds.
     organ([0.5, 0.5, 0.5], [9.0, 0.40, 0.46], -90.0, 0),
     organ([0.5, 0.5, 0.5], [9.0, 0.36, 0.42], 40.0, 0),
-    organ([0.95, 0.45, 0.30], [0.35, 0.24, 0.15], -820.0, 4),
-    organ([0.95, 0.45, 0.70], [0.35, 0.24, 0.15], -820.0, 4),
-    organ([0.55, 0.42, 0.31], [0.25, 0.22, 0.20], 110.0, 1),
-    organ([0.60, 0.58, 0.78], [0.18, 0.12, 0.09], 125.0, 2),
-    organ([0.35, 0.63, 0.33], [0.18, 0.08, 0.08], 160.0, 3),
-    organ([0.35, 0.63, 0.67], [0.18, 0.08, 0.08], 160.0, 3),
-    organ([0.5, 0.74, 0.5], [9.0, 0.09, 0.08], 420.0, 5),
+    organ([0.95, 0.55, 0.30], [0.35, 0.24, 0.15], -820.0, 4),
+    organ([0.95, 0.55, 0.70], [0.35, 0.24, 0.15], -820.0, 4),
+    organ([0.55, 0.58, 0.69], [0.25, 0.22, 0.20], 110.0, 1),
+    organ([0.60, 0.42, 0.22], [0.18, 0.12, 0.09], 125.0, 2),
+    organ([0.35, 0.37, 0.33], [0.18, 0.08, 0.08], 160.0, 3),
+    organ([0.35, 0.37, 0.67], [0.18, 0.08, 0.08], 160.0, 3),
+    organ([0.5, 0.26, 0.5], [9.0, 0.09, 0.08], 420.0, 5),
 ];
 
 /// Air around a patient, in Hounsfield units.

@@ -1,14 +1,14 @@
 //! One patient, one examination: from image files to labels on the image's own grid.
 
+mod preparation;
+
 use std::path::{Path, PathBuf};
 
 use ndarray::Array3;
-use uniseg_imaging::{
-    NiftiHeader, NiftiImage, Normalization as ImagingNormalization, Preprocessed, Recipe,
-    SpacingMm, Volume, ZScoreScope as ImagingScope, read_nifti,
-};
-use uniseg_onnx::{Manifest, Normalization, Task, ZScoreScope};
+use uniseg_imaging::{NiftiHeader, NiftiImage, Preprocessed, Volume, read_nifti};
+use uniseg_onnx::{Manifest, Task};
 
+use self::preparation::Preparation;
 use crate::{
     Engine, Model, RuntimeError, Statistics, WindowOptions, WindowProgress, predict,
     statistics::Origin,
@@ -41,13 +41,6 @@ pub struct Case {
     /// The last preprocessing and what it was for. Only one is kept: a resampled volume may be
     /// larger than the image itself.
     prepared: Option<(Preparation, Preprocessed)>,
-}
-
-/// What decides the preprocessing of a task; tasks with equal ones share it.
-#[derive(Debug, Clone, PartialEq)]
-struct Preparation {
-    spacing_zyx_mm: [f64; 3],
-    normalizations: Vec<Normalization>,
 }
 
 /// One task's labels on one case.
@@ -235,52 +228,6 @@ pub fn segment_case(
     let mut case = Case::read(inputs, progress)?;
     let segmentation = case.segment(model, engine, task, options, progress)?;
     Ok(CaseResult { segmentation, case })
-}
-
-impl Preparation {
-    fn of(task: &Task) -> Preparation {
-        Preparation {
-            spacing_zyx_mm: task.spacing_zyx_mm,
-            normalizations: task
-                .channels
-                .iter()
-                .map(|channel| channel.normalization)
-                .collect(),
-        }
-    }
-
-    /// The manifest's plain data as `uniseg-imaging`'s types.
-    fn recipe(&self, task: &str) -> Result<Recipe, RuntimeError> {
-        let spacing =
-            SpacingMm::from_zyx(self.spacing_zyx_mm).map_err(|source| RuntimeError::BadRecipe {
-                task: task.to_owned(),
-                source,
-            })?;
-        let normalizations = self.normalizations.iter().map(normalization).collect();
-        Ok(Recipe {
-            spacing,
-            normalizations,
-        })
-    }
-}
-
-fn normalization(plain: &Normalization) -> ImagingNormalization {
-    match *plain {
-        Normalization::None => ImagingNormalization::None,
-        Normalization::ClipRescale { lower, upper } => {
-            ImagingNormalization::ClipRescale { lower, upper }
-        }
-        Normalization::ZScore { scope } => ImagingNormalization::ZScore {
-            scope: zscore_scope(scope),
-        },
-    }
-}
-
-fn zscore_scope(plain: ZScoreScope) -> ImagingScope {
-    match plain {
-        ZScoreScope::Image => ImagingScope::WholeImage,
-        ZScoreScope::Nonzero => ImagingScope::NonZero,
-    }
 }
 
 /// The channels of one case must be one grid: a network sees them voxel by voxel.

@@ -15,6 +15,8 @@ use uniseg_train::{Checkpoint, NetworkConfig, Plan, TaskPlan, plan};
 use super::{EngineArgs, Outcome, runtime, verify};
 use crate::{preview, report};
 
+/// Run the whole pipeline on a generated volume and a small random network
+///
 /// Makes a CT-like volume and a small network with seeded random weights, compiles the network,
 /// segments the volume with both engines, verifies that they agree and draws a picture. The labels
 /// mean nothing: nobody trained the network.

@@ -7,6 +7,8 @@ use uniseg_train::Checkpoint;
 use super::{Outcome, import::read_plan};
 use crate::report;
 
+/// Compile a checkpoint to one self-describing ONNX file
+///
 /// Records the network, compiles it to ONNX and writes one file that carries the network, its
 /// tasks, labels and preprocessing. The same checkpoint always gives the same bytes.
 #[derive(Args)]

@@ -6,6 +6,8 @@ use uniseg_train::{Checkpoint, Plan, plan};
 use super::Outcome;
 use crate::report;
 
+/// Turn an official PyTorch checkpoint into a uniseg checkpoint
+///
 /// Reads the weights of an official checkpoint (nnU-Net v1 style `.model`, or `.pth` with a
 /// `state_dict`) into a folder with `weights.safetensors` and `checkpoint.json`. No code in the
 /// checkpoint is executed.

@@ -7,6 +7,8 @@ use uniseg_onnx::{Artefact, Manifest, Normalization, Task, ZScoreScope};
 use super::Outcome;
 use crate::report;
 
+/// Show what an ONNX file says about itself
+///
 /// Checks an artefact and shows its tasks, labels, preprocessing and provenance.
 #[derive(Args)]
 pub(crate) struct Inspect {

@@ -6,6 +6,8 @@ use uniseg_runtime::{Flavour, InstallStep, install_ort, list_ort};
 use super::Outcome;
 use crate::report;
 
+/// Install and list ONNX Runtime libraries
+///
 /// ONNX Runtime is looked for in this order: --ort-lib, ORT_DYLIB_PATH, the cache that `install`
 /// fills, an installed Python wheel `onnxruntime`, the system's libraries.
 #[derive(Args)]

@@ -11,6 +11,8 @@ use uniseg_runtime::{
 use super::{EngineArgs, EngineName, Outcome};
 use crate::{preview, report};
 
+/// Segment a volume
+///
 /// Reads a volume (one NIfTI file for each channel of the task), resamples and normalises it as
 /// the model was trained, segments it and writes the labels on the voxels of the first file.
 #[derive(Args)]

@@ -6,6 +6,8 @@ use uniseg_runtime::{Comparison, EngineKind, Model, TaskDifference, compare, ope
 use super::{EngineArgs, Outcome};
 use crate::report;
 
+/// Check that two independent engines compute the same
+///
 /// Runs every task once through ONNX Runtime and once through tract on the same random inputs and
 /// compares the logits. Exit code 1 if they differ by more than the tolerance.
 #[derive(Args)]

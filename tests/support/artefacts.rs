@@ -12,7 +12,9 @@ pub fn tiny() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {
         let path = kept("artefacts").join("tiny.onnx");
-        uniseg_onnx::sample::tiny_artefact().save(&path).expect("a writable target folder");
+        uniseg_onnx::sample::tiny_artefact()
+            .save(&path)
+            .expect("a writable target folder");
         path
     })
 }
@@ -67,6 +69,12 @@ fn compile(golden: &Golden, name: &str, plan: &Path) -> PathBuf {
         checkpoint.as_os_str(),
     ])
     .succeeds();
-    uniseg(["export".as_ref(), checkpoint.as_os_str(), "-o".as_ref(), model.as_os_str()]).succeeds();
+    uniseg([
+        "export".as_ref(),
+        checkpoint.as_os_str(),
+        "-o".as_ref(),
+        model.as_os_str(),
+    ])
+    .succeeds();
     model
 }

@@ -50,23 +50,40 @@ impl Golden {
 pub struct Tensors(Vec<u8>);
 
 impl Tensors {
+    /// Whether there is a tensor called `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.file().tensor(name).is_ok()
+    }
+
     /// The tensor called `name`, widened to f32.
     #[track_caller]
     pub fn get(&self, name: &str) -> ArrayD<f32> {
-        let file = SafeTensors::deserialize(&self.0).expect("a safetensors file");
-        let tensor = file.tensor(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let file = self.file();
+        let tensor = file
+            .tensor(name)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         let values: Vec<f32> = match tensor.dtype() {
             Dtype::F32 => {
                 let (values, _) = tensor.data().as_chunks::<4>();
-                values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+                values
+                    .iter()
+                    .map(|bytes| f32::from_le_bytes(*bytes))
+                    .collect()
             }
             Dtype::F16 => {
                 let (values, _) = tensor.data().as_chunks::<2>();
-                values.iter().map(|bytes| half_to_f32(u16::from_le_bytes(*bytes))).collect()
+                values
+                    .iter()
+                    .map(|bytes| half_to_f32(u16::from_le_bytes(*bytes)))
+                    .collect()
             }
             other => panic!("{name} is {other:?}"),
         };
         ArrayD::from_shape_vec(tensor.shape(), values).expect("a tensor of its own shape")
+    }
+
+    fn file(&self) -> SafeTensors<'_> {
+        SafeTensors::deserialize(&self.0).expect("a safetensors file")
     }
 }
 

@@ -27,9 +27,14 @@ pub fn library() -> &'static Path {
 /// An engine that is ready to run `model`.
 #[track_caller]
 pub fn engine(model: &Model, kind: EngineKind) -> Box<dyn Engine> {
-    let options =
-        EngineOptions { kind, threads: None, ort_lib: Some(library().to_owned()) };
-    open_engine(model, &options).unwrap_or_else(|error| panic!("{kind}: {error}")).engine
+    let options = EngineOptions {
+        kind,
+        threads: None,
+        ort_lib: Some(library().to_owned()),
+    };
+    open_engine(model, &options)
+        .unwrap_or_else(|error| panic!("{kind}: {error}"))
+        .engine
 }
 
 /// Both engines.

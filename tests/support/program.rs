@@ -50,14 +50,24 @@ impl Run {
     /// Exit code 2, no result, and one sentence that holds all of `words`, whatever their case.
     #[track_caller]
     pub fn refuses(self, words: &[&str]) {
-        let Run { code, stdout, stderr } = self;
+        let Run {
+            code,
+            stdout,
+            stderr,
+        } = self;
         assert_eq!(code, Some(2), "{stdout}{stderr}");
         assert!(!stderr.contains("panicked"), "{stderr}");
-        assert!(stderr.lines().any(|line| line.starts_with("uniseg: ")), "{stderr}");
+        assert!(
+            stderr.lines().any(|line| line.starts_with("uniseg: ")),
+            "{stderr}"
+        );
         assert_eq!(stdout, "", "a failed command printed a result");
         let said = stderr.to_lowercase();
         for word in words {
-            assert!(said.contains(&word.to_lowercase()), "{word:?} is not said:\n{stderr}");
+            assert!(
+                said.contains(&word.to_lowercase()),
+                "{word:?} is not said:\n{stderr}"
+            );
         }
     }
 }

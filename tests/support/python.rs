@@ -14,7 +14,9 @@ const REQUIREMENTS: [&str; 2] = ["nibabel==5.4.2", "onnx==1.23.2"];
 /// Runs a script and returns what it printed.
 #[track_caller]
 pub fn python(script: &str, arguments: &[&Path]) -> String {
-    let run = run(Command::new(&*PYTHON).args(["-I", "-c", script]).args(arguments));
+    let run = run(Command::new(&*PYTHON)
+        .args(["-I", "-c", script])
+        .args(arguments));
     assert_eq!(run.code, Some(0), "the script failed:\n{}", run.stderr);
     run.stdout
 }
@@ -28,9 +30,23 @@ static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
     let lock = File::create(folder.join("lock")).expect("a writable target folder");
     lock.lock().expect("a lock");
     if !ready.exists() {
-        step("python3 -m venv", Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment));
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        step("pip install", Command::new(&python).args(pip).args(REQUIREMENTS));
+        step(
+            "python3 -m venv",
+            Command::new("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(&environment),
+        );
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ];
+        step(
+            "pip install",
+            Command::new(&python).args(pip).args(REQUIREMENTS),
+        );
         File::create(ready).expect("a writable target folder");
     }
     python

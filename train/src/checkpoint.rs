@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::prelude::*;
 use burn::store::{ModuleSnapshot, SafetensorsStore};
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,9 @@ impl Checkpoint {
     pub fn random(plan: Plan, seed: u64, device: &Device) -> Self {
         device.seed(seed);
         let network = UniSeg::new(&plan.network, device);
+        // burn draws a weight when it is first read. All are read now, in their own order, or the
+        // weights would depend on what is done with the network first.
+        network.visit(&mut ReadAll);
         Self { plan, network, source: None }
     }
 
@@ -128,6 +132,15 @@ impl Checkpoint {
         }
         let network = load_weights(&weights, &plan, device)?;
         Ok(Self { plan, network, source: description.source })
+    }
+}
+
+/// Reads every parameter, and so makes it.
+struct ReadAll;
+
+impl ModuleVisitor for ReadAll {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        param.val();
     }
 }
 

@@ -66,7 +66,7 @@ fn names(config: &NetworkConfig) -> Vec<(String, String)> {
         ));
     }
     let fixed = [
-        (r"^conv_blocks_context\.0\.blocks\.0\.instnorm\.", "encoder.stem.norm."),
+        (r"^conv_blocks_context\.0\.blocks\.0\.instnorm\.", "encoder.stem.instnorm."),
         // The stem is the first block of stage 0.
         (r"^conv_blocks_context\.0\.blocks\.1\.", "encoder.stages.0.blocks.0."),
         // The bottleneck is a sequence of one-block stages.
@@ -78,7 +78,9 @@ fn names(config: &NetworkConfig) -> Vec<(String, String)> {
             "decoder.levels.$1.blocks.$2.",
         ),
         (r"^seg_outputs\.(\d+)\.", "decoder.levels.$1.head."),
-        (r"\.instnorm\.", ".norm."),
+        // burn-store renames the parameters of other norms by itself, but not InstanceNorm's.
+        (r"\.instnorm\.weight$", ".norm.gamma"),
+        (r"\.instnorm\.bias$", ".norm.beta"),
     ];
     names.extend(fixed.map(|(from, to)| (from.to_owned(), to.to_owned())));
     names

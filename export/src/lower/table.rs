@@ -50,7 +50,6 @@ pub(crate) const TABLE: &[Lowering] = &[
     index::SELECT,
     index::SLICE,
     join::CAT,
-    linear::LINEAR,
     linear::MATMUL,
     math::CEIL,
     math::COS,
@@ -110,10 +109,13 @@ fn refuse_unsupported(operations: &[&OperationIr]) -> Result<(), ExportError> {
     let mut unsupported: BTreeMap<&'static str, Unsupported> = BTreeMap::new();
     for op in operations.iter().filter(|op| row(op).is_none()) {
         let op_key = key(op);
-        let result = op
-            .outputs()
-            .next()
-            .map_or_else(|| "nothing".to_owned(), |out| format!("{:?} {:?}", out.shape, out.dtype));
+        let result = op.outputs().next().map_or_else(
+            || "nothing".to_owned(),
+            |out| {
+                let dtype = Dtype::from_burn(out.dtype).map_or("quantised", Dtype::name);
+                format!("{dtype}{:?}", out.shape.to_vec())
+            },
+        );
         unsupported
             .entry(op_key)
             .and_modify(|item| item.count += 1)

@@ -160,3 +160,15 @@ fn from_tract(value: TValue) -> TractResult<Tensor> {
 fn plain<T: Datum>(tensor: TractTensor) -> TractResult<ArrayD<T>> {
     tensor.into_plain_array::<T>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_named_is_the_version_locked() {
+        let lock = include_str!("../../../Cargo.lock").replace("\r\n", "\n");
+        let locked = format!("name = \"tract-onnx\"\nversion = \"{VERSION}\"\n");
+        assert!(lock.contains(&locked), "tract-onnx is no longer {VERSION}");
+    }
+}

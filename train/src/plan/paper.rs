@@ -71,7 +71,7 @@ fn task(
         labels: [owned(&["background"]), owned(foreground)].concat(),
         channels: channels.iter().map(|(modality, _)| (*modality).to_owned()).collect(),
         spacing_zyx_mm,
-        normalization: channels.iter().map(|(_, rule)| rule.clone()).collect(),
+        normalization: channels.iter().map(|(_, rule)| *rule).collect(),
     }
 }
 

@@ -1,3 +1,0 @@
-//! Temporary.
-#[path = "../../tests/window.rs"]
-mod window;
