@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use burn::prelude::*;
 use burn::tensor::TensorData;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use uniseg::bridge;
 use uniseg_runtime::{
     EngineKind, EngineOptions, Model, find_ort, forward, open_engine, random_patch,

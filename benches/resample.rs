@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use uniseg_imaging::ndarray::{Array3, Array4};
 use uniseg_imaging::{Extent, Geometry, Normalization, Recipe, SpacingMm, Volume};
 
@@ -50,7 +50,7 @@ fn resampling(criterion: &mut Criterion) {
                 .all(|value| (0.0..=1.0).contains(value))
         );
         let mut group = criterion.benchmark_group("resample");
-        group.sample_size(10);
+        group.sample_size(10).sampling_mode(SamplingMode::Flat);
         group.throughput(Throughput::Elements(ready.channels.len() as u64));
         group.bench_function(format!("preprocess {name} (voxels made)"), |bencher| {
             bencher.iter(|| black_box(recipe.apply(&[&image]).expect("an image to resample")));

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use uniseg_imaging::ndarray::{Array4, ArrayD};
 use uniseg_onnx::{LOGITS, Manifest, sample};
 use uniseg_runtime::{Engine, RuntimeError, Tensor, TensorView, WindowOptions, predict};
@@ -38,7 +38,7 @@ fn sliding_window(criterion: &mut Criterion) {
     let [z, y, x] = VOLUME;
     let channels = Array4::from_elem((1, z, y, x), 0.5_f32);
     let mut group = criterion.benchmark_group("window");
-    group.sample_size(10);
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
     group.throughput(Throughput::Elements((z * y * x) as u64));
     for (name, step, mirror) in [
         ("step 0.5", 0.5, false),

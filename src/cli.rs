@@ -76,6 +76,13 @@ struct EngineArgs {
 }
 
 impl EngineArgs {
+    /// Keeps resampling and averaging to `--threads` as well; to be called before any work.
+    fn limit_threads(&self) {
+        if let Some(threads) = self.threads {
+            uniseg_runtime::limit_threads(threads);
+        }
+    }
+
     fn options(&self, kind: EngineKind) -> EngineOptions {
         EngineOptions { kind, threads: self.threads, ort_lib: self.ort_lib.clone() }
     }

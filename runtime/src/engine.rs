@@ -8,7 +8,7 @@ mod ort;
 mod table;
 mod tract;
 
-use std::{fmt, num::NonZeroUsize, path::PathBuf, thread};
+use std::{fmt, num::NonZeroUsize, path::PathBuf};
 
 use crate::{Model, RuntimeError, Tensor, TensorView};
 
@@ -58,19 +58,6 @@ pub struct EngineOptions {
     pub threads: Option<NonZeroUsize>,
     /// ONNX Runtime's library, before every other place it is looked for.
     pub ort_lib: Option<PathBuf>,
-}
-
-impl EngineOptions {
-    /// Threads to compute with.
-    ///
-    /// The number of cores that this process may use, not that of the machine: a container's
-    /// share is respected, which ONNX Runtime's own default does not do.
-    fn thread_count(&self) -> usize {
-        self.threads.map_or_else(
-            || thread::available_parallelism().map_or(1, NonZeroUsize::get),
-            NonZeroUsize::get,
-        )
-    }
 }
 
 /// An engine that is ready to run.

@@ -161,7 +161,7 @@ pub enum RuntimeError {
     #[error(transparent)]
     FindLibrary(#[from] LibraryError),
     /// A library of ONNX Runtime is there but cannot be used.
-    #[error("cannot load ONNX Runtime from {}: {source}", path.display())]
+    #[error("cannot load ONNX Runtime from {}", path.display())]
     LoadLibrary {
         /// The library.
         path: PathBuf,

@@ -28,6 +28,7 @@ mod output;
 mod statistics;
 mod tasks;
 mod tensor;
+mod threads;
 mod window;
 
 #[cfg(test)]
@@ -47,4 +48,5 @@ pub use output::{write_labels, write_statistics};
 pub use statistics::{LabelStatistics, STATISTICS_VERSION, Statistics};
 pub use tasks::{TaskChoice, select_tasks};
 pub use tensor::{Tensor, TensorView};
+pub use threads::limit_threads;
 pub use window::{Window, WindowOptions, WindowPlan, WindowProgress, gaussian, predict};

@@ -33,6 +33,7 @@ pub(crate) struct Demo {
 }
 
 pub(super) fn run(command: Demo) -> anyhow::Result<Outcome> {
+    command.engine.limit_threads();
     let out = &command.out;
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let start = Instant::now();

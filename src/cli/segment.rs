@@ -55,6 +55,7 @@ struct Outputs {
 }
 
 pub(super) fn run(command: Segment) -> anyhow::Result<Outcome> {
+    command.engine_args.limit_threads();
     let model = Model::open(&command.model)?;
     let choice = select_tasks(model.manifest(), &command.task, command.images.len())?;
     if let Some(note) = &choice.note {

@@ -28,6 +28,7 @@ pub(crate) struct Verify {
 }
 
 pub(super) fn run(command: Verify) -> anyhow::Result<Outcome> {
+    command.engine.limit_threads();
     let model = Model::open(&command.model)?;
     let comparison = engines_compared(&model, &command.engine, command.seed)?;
     if command.json {

@@ -15,7 +15,9 @@ use ::ort::{
 use ndarray::CowArray;
 
 use super::{Engine, EngineKind, EngineOptions, guard::guard, table::Opened};
-use crate::{LibrarySource, Model, RuntimeError, Tensor, TensorView, find_ort};
+use crate::{
+    LibrarySource, Model, RuntimeError, Tensor, TensorView, find_ort, threads::thread_count,
+};
 
 /// What messages call this engine before its version is known.
 const NAME: &str = "onnxruntime";
@@ -51,13 +53,16 @@ pub(super) fn open(model: &Model, options: &EngineOptions) -> Result<Opened, Run
     );
     let asked_for = named || options.kind == EngineKind::Ort;
     let loaded = match load(library.path()) {
-        Err(error @ RuntimeError::LoadLibrary { .. }) if !asked_for => {
-            return Ok(Opened::Absent(error.to_string()));
+        Err(RuntimeError::LoadLibrary { path, source }) if !asked_for => {
+            let path = path.display();
+            return Ok(Opened::Absent(format!(
+                "ONNX Runtime in {path} cannot be used: {source}"
+            )));
         }
         loaded => loaded?,
     };
     let name = format!("{NAME} {} (cpu)", loaded.version);
-    let threads = options.thread_count();
+    let threads = thread_count(options.threads);
     let session = guard(&name, || {
         commit(&loaded.environment, model.bytes(), threads).map_err(|source| {
             RuntimeError::OpenSession {

@@ -10,7 +10,7 @@ use tract_onnx::prelude::{
 };
 
 use super::{Engine, EngineOptions, guard::guard, table::Opened};
-use crate::{Model, RuntimeError, Tensor, TensorView};
+use crate::{Model, RuntimeError, Tensor, TensorView, threads::thread_count};
 
 /// tract's version, as pinned in this workspace's lock file.
 const VERSION: &str = "0.23.9";
@@ -27,9 +27,11 @@ struct TractEngine {
 pub(super) fn open(model: &Model, options: &EngineOptions) -> Result<Opened, RuntimeError> {
     let name = format!("tract {VERSION} (cpu)");
     let engine = guard(&name, || {
-        compile(&name, model, options.thread_count()).map_err(|source| RuntimeError::OpenSession {
-            engine: name.clone(),
-            source: source.into(),
+        compile(&name, model, thread_count(options.threads)).map_err(|source| {
+            RuntimeError::OpenSession {
+                engine: name.clone(),
+                source: source.into(),
+            }
         })
     })?;
     Ok(Opened::Ready(Box::new(engine)))
