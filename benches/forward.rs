@@ -48,6 +48,7 @@ fn one_forward_pass(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("forward");
     group.throughput(Throughput::Elements(voxels as u64));
     group
+        .sampling_mode(SamplingMode::Flat)
         .sample_size(10)
         .measurement_time(Duration::from_secs(10));
     group.bench_function("burn flex", |bencher| bencher.iter(&in_burn));

@@ -58,7 +58,11 @@ pub fn compile(checkpoint: &Checkpoint) -> Result<Compiled, BridgeError> {
     let recorded_operations = exported.recorded_operations();
     let passes = exported.passes().to_vec();
     let artefact = Artefact::new(exported.into_model("uniseg"), manifest(checkpoint)?)?;
-    Ok(Compiled { artefact, recorded_operations, passes })
+    Ok(Compiled {
+        artefact,
+        recorded_operations,
+        passes,
+    })
 }
 
 /// [`compile`] without the account of it.
@@ -68,7 +72,11 @@ pub fn artefact(checkpoint: &Checkpoint) -> Result<Artefact, BridgeError> {
 
 fn manifest(checkpoint: &Checkpoint) -> Result<Manifest, BridgeError> {
     let plan = &checkpoint.plan;
-    let tasks = plan.tasks.iter().map(|plan| task(plan, checkpoint)).collect::<Result<_, _>>()?;
+    let tasks = plan
+        .tasks
+        .iter()
+        .map(|plan| task(plan, checkpoint))
+        .collect::<Result<_, _>>()?;
     let source = checkpoint.source.as_ref();
     Ok(Manifest {
         schema_version: SCHEMA_VERSION,
@@ -93,9 +101,14 @@ fn manifest(checkpoint: &Checkpoint) -> Result<Manifest, BridgeError> {
 }
 
 fn task(plan: &TaskPlan, checkpoint: &Checkpoint) -> Result<Task, BridgeError> {
-    let slots = checkpoint.plan.network.slots_for(plan.channels.len()).ok_or_else(|| {
-        BridgeError::NoStem { task: plan.name.clone(), channels: plan.channels.len() }
-    })?;
+    let slots = checkpoint
+        .plan
+        .network
+        .slots_for(plan.channels.len())
+        .ok_or_else(|| BridgeError::NoStem {
+            task: plan.name.clone(),
+            channels: plan.channels.len(),
+        })?;
     let channels = plan.channels.iter().zip(&plan.normalization).zip(slots);
     Ok(Task {
         id: plan.id as u32,

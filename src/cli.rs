@@ -21,8 +21,11 @@ use uniseg_runtime::{EngineKind, EngineOptions};
 ///
 /// Not a medical device: for research, never for diagnosis or treatment.
 #[derive(Parser)]
-#[command(version, after_help = "Exit codes: 0 done, 1 a check failed, 2 could not run.\n\
-    Try `uniseg demo` first: it makes a volume and a small network and runs everything once.")]
+#[command(
+    version,
+    after_help = "Exit codes: 0 done, 1 a check failed, 2 could not run.\n\
+    Try `uniseg demo` first: it makes a volume and a small network and runs everything once."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -84,7 +87,11 @@ impl EngineArgs {
     }
 
     fn options(&self, kind: EngineKind) -> EngineOptions {
-        EngineOptions { kind, threads: self.threads, ort_lib: self.ort_lib.clone() }
+        EngineOptions {
+            kind,
+            threads: self.threads,
+            ort_lib: self.ort_lib.clone(),
+        }
     }
 }
 

@@ -42,19 +42,28 @@ pub(crate) fn write(
     segmentation: &Segmentation,
 ) -> anyhow::Result<()> {
     // Where the model clips the image, that is the range that matters; a CT is mostly air.
-    let range = match segmentation.task.channels.first().map(|channel| channel.normalization) {
+    let range = match segmentation
+        .task
+        .channels
+        .first()
+        .map(|channel| channel.normalization)
+    {
         Some(Normalization::ClipRescale { lower, upper }) => [lower as f32, upper as f32],
         _ => contrast(image.voxels()),
     };
     let picture = draw(image, segmentation.labels.view(), range);
     let cannot = || format!("cannot write {}", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let file = tempfile::Builder::new()
         .prefix(".uniseg-")
         .suffix(".png")
         .tempfile_in(folder.unwrap_or(Path::new(".")))
         .with_context(cannot)?;
-    picture.save_with_format(file.path(), image::ImageFormat::Png).with_context(cannot)?;
+    picture
+        .save_with_format(file.path(), image::ImageFormat::Png)
+        .with_context(cannot)?;
     file.persist(path).with_context(cannot)?;
     Ok(())
 }
@@ -72,8 +81,16 @@ fn draw(image: &Volume<f32>, labels: ArrayView3<'_, u16>, range: [f32; 2]) -> Rg
     let spacing = image.geometry().spacing.zyx();
     let extent = image.geometry().extent.zyx();
     // One letter for each of x, y, z: the direction in which its index grows.
-    let directions: Vec<char> = image.geometry().affine.orientation().chars().rev().collect();
-    let longest = (0..3).map(|axis| extent[axis] as f64 * spacing[axis]).fold(0.0, f64::max);
+    let directions: Vec<char> = image
+        .geometry()
+        .affine
+        .orientation()
+        .chars()
+        .rev()
+        .collect();
+    let longest = (0..3)
+        .map(|axis| extent[axis] as f64 * spacing[axis])
+        .fold(0.0, f64::max);
     let scale = SLICE_PIXELS / longest.max(f64::MIN_POSITIVE);
     let slices: Vec<RgbImage> = (0..3)
         .map(|axis| {
@@ -112,7 +129,10 @@ impl View {
         let (rows, columns) = plane.dim();
         let pixels =
             |count: usize, mm: f64| ((count as f64 * mm * scale).round() as u32).clamp(1, 4096);
-        let (height, width) = (pixels(rows, self.spacing[0]), pixels(columns, self.spacing[1]));
+        let (height, width) = (
+            pixels(rows, self.spacing[0]),
+            pixels(columns, self.spacing[1]),
+        );
         let voxel = |pixel: u32, pixels: u32, count: usize, flip: bool| {
             let at = ((f64::from(pixel) + 0.5) / f64::from(pixels) * count as f64) as usize;
             let at = at.min(count - 1);
@@ -137,7 +157,9 @@ impl View {
                     || (x + dx < width && y + dy < height && label_at(x + dx, y + dy) != label)
             });
             let share = if outline { 1.0 } else { FILL };
-            Rgb(colour(label).1.map(|c| (f32::from(c) * share + grey * (1.0 - share)) as u8))
+            Rgb(colour(label)
+                .1
+                .map(|c| (f32::from(c) * share + grey * (1.0 - share)) as u8))
         })
     }
 }
@@ -148,21 +170,35 @@ fn central(labels: ArrayView3<'_, u16>, axis: usize) -> usize {
         .axis_iter(Axis(axis))
         .map(|plane| plane.iter().filter(|&&label| label != 0).count() as f64)
         .enumerate()
-        .fold((0.0, 0.0), |(sum, all), (index, count)| (sum + count * index as f64, all + count));
-    if count > 0.0 { (sum / count).round() as usize } else { labels.shape()[axis] / 2 }
+        .fold((0.0, 0.0), |(sum, all), (index, count)| {
+            (sum + count * index as f64, all + count)
+        });
+    if count > 0.0 {
+        (sum / count).round() as usize
+    } else {
+        labels.shape()[axis] / 2
+    }
 }
 
 /// The values shown as black and as white: all but the outer percent of the image.
 fn contrast(voxels: ArrayView3<'_, f32>) -> [f32; 2] {
     // A sample is enough for a percentile and keeps a large CT from being sorted.
     let step = (voxels.len() / 100_000).max(1);
-    let mut sample: Vec<f32> =
-        voxels.iter().step_by(step).copied().filter(|value| value.is_finite()).collect();
+    let mut sample: Vec<f32> = voxels
+        .iter()
+        .step_by(step)
+        .copied()
+        .filter(|value| value.is_finite())
+        .collect();
     sample.sort_by(f32::total_cmp);
     let at = |share: f64| {
         let index = (sample.len().saturating_sub(1) as f64 * share).round() as usize;
         sample.get(index).copied().unwrap_or(0.0)
     };
     let [low, high] = [at(0.01), at(0.995)];
-    if high > low { [low, high] } else { [low, low + 1.0] }
+    if high > low {
+        [low, high]
+    } else {
+        [low, low + 1.0]
+    }
 }

@@ -11,7 +11,10 @@ use uniseg_runtime::Progress;
 /// else, such as a full disk, means that the result is lost.
 pub(crate) fn result(text: &str) {
     let mut stdout = io::stdout().lock();
-    if let Err(cause) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    if let Err(cause) = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
         if cause.kind() == io::ErrorKind::BrokenPipe {
             std::process::exit(0);
         }
@@ -92,7 +95,10 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
         .map(|column| {
-            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
         })
         .map(|width| width.unwrap_or(0))
         .collect();

@@ -204,6 +204,7 @@ fn the_wrong_request() {
         let run = bench.segment(tiny, &[&image], &["--task", "0", "--step", step]);
         bench.refuses(run, &["step"]);
     }
+    uniseg(["verify", tiny.to_str().unwrap(), "--tolerance", "nan"]).refuses(&["--tolerance"]);
     let library = bench.input("libonnxruntime.so", b"no library");
     let asked = [
         "--task",
@@ -250,6 +251,21 @@ fn places_that_cannot_be_written() {
     };
     let run = segment(&bench.outputs.path().join("absent/labels.nii.gz"));
     bench.refuses(run, &["absent", "does not exist"]);
+    let file = bench.input("file", b"");
+    bench.refuses(segment(&file), &["file", "name a folder"]);
+    let labels = bench.outputs.path().join("labels.nii.gz");
+    let labels = labels.to_str().unwrap();
+    for option in ["--statistics", "--preview"] {
+        let run = bench.segment(model, &[&image], &["--task", "0", option, labels]);
+        bench.refuses(run, &["two outputs", "labels.nii.gz"]);
+    }
+    // A folder is made for results, not for failures.
+    fs::write(&image, b"no longer an image").unwrap();
+    bench.refuses(
+        segment(&bench.outputs.path().join("folder")),
+        &["not a nifti"],
+    );
+    bench.image();
     let before = fs::read(&image).unwrap();
     bench.refuses(segment(&image), &["is an input"]);
     assert!(fs::read(&image).unwrap() == before, "the input was changed");

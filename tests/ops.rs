@@ -89,33 +89,39 @@ const CASES: &[Case] = &[
     }),
     ("conv1d", |x| {
         let conv = Conv1dConfig::new(2, 2, 3).with_padding(PaddingConfig1d::Explicit(1, 1));
-        beside(conv.init(&Device::flex()), &x).forward(x.reshape([1, 2, 64]))
+        beside(conv.init(&Device::flex()), &x)
+            .forward(x.reshape([1, 2, 64]))
             .reshape(SHAPE)
     }),
     ("conv2d", |x| {
         let conv =
             Conv2dConfig::new([2, 2], [3, 1]).with_padding(PaddingConfig2d::Explicit(1, 0, 1, 0));
-        beside(conv.init(&Device::flex()), &x).forward(x.reshape([1, 2, 8, 8]))
+        beside(conv.init(&Device::flex()), &x)
+            .forward(x.reshape([1, 2, 8, 8]))
             .reshape(SHAPE)
     }),
     ("conv3d", |x| {
         let conv = Conv3dConfig::new([2, 16], [2; 3]).with_stride([2; 3]);
-        beside(conv.init(&Device::flex()), &x).forward(x)
+        beside(conv.init(&Device::flex()), &x)
+            .forward(x)
             .reshape(SHAPE)
     }),
     ("conv_transpose1d", |x| {
         let conv = ConvTranspose1dConfig::new([4, 2], 2).with_stride(2);
-        beside(conv.init(&Device::flex()), &x).forward(x.reshape([1, 4, 32]))
+        beside(conv.init(&Device::flex()), &x)
+            .forward(x.reshape([1, 4, 32]))
             .reshape(SHAPE)
     }),
     ("conv_transpose2d", |x| {
         let conv = ConvTranspose2dConfig::new([8, 2], [2; 2]).with_stride([2; 2]);
-        beside(conv.init(&Device::flex()), &x).forward(x.reshape([1, 8, 4, 4]))
+        beside(conv.init(&Device::flex()), &x)
+            .forward(x.reshape([1, 8, 4, 4]))
             .reshape(SHAPE)
     }),
     ("conv_transpose3d", |x| {
         let conv = ConvTranspose3dConfig::new([16, 2], [2; 3]).with_stride([2; 3]);
-        beside(conv.init(&Device::flex()), &x).forward(x.reshape([1, 16, 2, 2, 2]))
+        beside(conv.init(&Device::flex()), &x)
+            .forward(x.reshape([1, 16, 2, 2, 2]))
             .reshape(SHAPE)
     }),
     ("select", |x| {
@@ -134,8 +140,13 @@ const CASES: &[Case] = &[
         beside(LinearConfig::new(4, 4).init(&Device::flex()), &x).forward(x)
     }),
     ("linear_without_bias", |x| {
-        beside(LinearConfig::new(4, 4)
-            .with_bias(false).init(&Device::flex()), &x).forward(x)
+        beside(
+            LinearConfig::new(4, 4)
+                .with_bias(false)
+                .init(&Device::flex()),
+            &x,
+        )
+        .forward(x)
     }),
     ("batch_norm", |x| {
         beside(BatchNormConfig::new(2).init(&Device::flex()), &x).forward(x)

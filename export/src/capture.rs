@@ -58,7 +58,11 @@ impl Tracer {
     pub fn float<const D: usize>(&mut self, name: &str) -> Result<Tensor<D>, ExportError> {
         let shape = self.shape(name, Kind::Float, D)?;
         let tensor = Tensor::<D>::empty(shape, (&self.device, DType::F32));
-        let id = tensor.clone().try_into_primitive::<Capture>().map_err(foreign(name))?.id();
+        let id = tensor
+            .clone()
+            .try_into_primitive::<Capture>()
+            .map_err(foreign(name))?
+            .id();
         self.bind(name, id)?;
         Ok(tensor)
     }
@@ -67,7 +71,11 @@ impl Tracer {
     pub fn int<const D: usize>(&mut self, name: &str) -> Result<Tensor<D, Int>, ExportError> {
         let shape = self.shape(name, Kind::Int, D)?;
         let tensor = Tensor::<D, Int>::empty(shape, (&self.device, DType::I64));
-        let id = tensor.clone().try_into_primitive::<Capture>().map_err(foreign(name))?.id();
+        let id = tensor
+            .clone()
+            .try_into_primitive::<Capture>()
+            .map_err(foreign(name))?
+            .id();
         self.bind(name, id)?;
         Ok(tensor)
     }
@@ -78,7 +86,10 @@ impl Tracer {
         name: &str,
         tensor: Tensor<D>,
     ) -> Result<(), ExportError> {
-        let id = tensor.try_into_primitive::<Capture>().map_err(foreign(name))?.id();
+        let id = tensor
+            .try_into_primitive::<Capture>()
+            .map_err(foreign(name))?
+            .id();
         self.outputs.push((name.to_owned(), id));
         Ok(())
     }
@@ -89,7 +100,10 @@ impl Tracer {
         name: &str,
         tensor: Tensor<D, Int>,
     ) -> Result<(), ExportError> {
-        let id = tensor.try_into_primitive::<Capture>().map_err(foreign(name))?.id();
+        let id = tensor
+            .try_into_primitive::<Capture>()
+            .map_err(foreign(name))?
+            .id();
         self.outputs.push((name.to_owned(), id));
         Ok(())
     }
@@ -103,7 +117,9 @@ impl Tracer {
             .declared
             .iter()
             .find(|spec| spec.name == name)
-            .ok_or_else(|| ExportError::UnknownInput { name: name.to_owned() })?;
+            .ok_or_else(|| ExportError::UnknownInput {
+                name: name.to_owned(),
+            })?;
         if spec.kind != kind || spec.shape.len() != rank {
             return Err(ExportError::InputMismatch {
                 name: name.to_owned(),
@@ -117,7 +133,9 @@ impl Tracer {
     fn bind(&mut self, name: &str, id: TensorId) -> Result<(), ExportError> {
         match self.bound.insert(name.to_owned(), id) {
             None => Ok(()),
-            Some(_) => Err(ExportError::DuplicateName { name: name.to_owned() }),
+            Some(_) => Err(ExportError::DuplicateName {
+                name: name.to_owned(),
+            }),
         }
     }
 }
@@ -147,7 +165,11 @@ pub(crate) fn capture(
             };
             // burn reports wrong shapes by panicking; an exporter must not.
             outcome = catch_unwind(AssertUnwindSafe(|| forward(&mut tracer)))
-                .unwrap_or_else(|panic| Err(ExportError::Panicked { message: message(&*panic) }))
+                .unwrap_or_else(|panic| {
+                    Err(ExportError::Panicked {
+                        message: message(&*panic),
+                    })
+                })
                 .and_then(|()| boundary(tracer));
             let ids: Vec<TensorId> = match &outcome {
                 Ok((_, outputs)) => outputs.iter().map(|(_, id)| *id).collect(),
@@ -155,7 +177,9 @@ pub(crate) fn capture(
             };
             scope.complete([], ids)
         })
-        .map_err(|error| ExportError::Capture { reason: error.to_string() });
+        .map_err(|error| ExportError::Capture {
+            reason: error.to_string(),
+        });
     // What went wrong inside the closure explains more than what that did to the scope.
     let (inputs, outputs) = outcome?;
     let captured = captured?;
@@ -164,19 +188,33 @@ pub(crate) fn capture(
         .zip(&captured.graph.outputs)
         .map(|((name, _), resolved)| (name, *resolved))
         .collect();
-    Ok(Captured { graph: captured.graph, values: captured.values, inputs, outputs })
+    Ok(Captured {
+        graph: captured.graph,
+        values: captured.values,
+        inputs,
+        outputs,
+    })
 }
 
 type Boundary = (Vec<(InputSpec, TensorId)>, Vec<(String, TensorId)>);
 
 /// Inputs that the computation read, in the order they were declared, and its outputs.
 fn boundary(tracer: Tracer) -> Result<Boundary, ExportError> {
-    let Tracer { declared, mut bound, outputs, .. } = tracer;
+    let Tracer {
+        declared,
+        mut bound,
+        outputs,
+        ..
+    } = tracer;
     if outputs.is_empty() {
         return Err(ExportError::NoOutput);
     }
     let mut names = HashSet::new();
-    for name in declared.iter().map(|spec| &spec.name).chain(outputs.iter().map(|(name, _)| name)) {
+    for name in declared
+        .iter()
+        .map(|spec| &spec.name)
+        .chain(outputs.iter().map(|(name, _)| name))
+    {
         if !names.insert(name.clone()) {
             return Err(ExportError::DuplicateName { name: name.clone() });
         }

@@ -19,7 +19,12 @@ pub(crate) fn emit(graph: &Graph, name: &str) -> ModelProto {
     let mut initializer = Vec::new();
     let mut stored = HashSet::new();
     let outputs = graph.outputs().iter().map(|(_, id)| id);
-    for &id in graph.nodes().iter().flat_map(|node| &node.inputs).chain(outputs) {
+    for &id in graph
+        .nodes()
+        .iter()
+        .flat_map(|node| &node.inputs)
+        .chain(outputs)
+    {
         if let Some(constant) = graph.constant(id).filter(|_| stored.insert(id)) {
             initializer.push(tensor(names.of(id), constant));
         }
@@ -33,18 +38,27 @@ pub(crate) fn emit(graph: &Graph, name: &str) -> ModelProto {
             op_type: node.op.to_owned(),
             input: node.inputs.iter().map(|&id| names.of(id)).collect(),
             output: node.outputs.iter().map(|&id| names.of(id)).collect(),
-            attribute: node.attributes.iter().map(|(key, value)| attribute(key, value)).collect(),
+            attribute: node
+                .attributes
+                .iter()
+                .map(|(key, value)| attribute(key, value))
+                .collect(),
             ..Default::default()
         })
         .collect();
     let boundary = |ends: &[(String, ValueId)]| {
-        ends.iter().map(|(name, id)| value_info(graph, name, *id)).collect()
+        ends.iter()
+            .map(|(name, id)| value_info(graph, name, *id))
+            .collect()
     };
     ModelProto {
         ir_version: IR_VERSION,
         producer_name: env!("CARGO_PKG_NAME").into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
+        opset_import: vec![OperatorSetIdProto {
+            domain: String::new(),
+            version: OPSET,
+        }],
         graph: Some(GraphProto {
             name: name.to_owned(),
             node,
@@ -66,8 +80,11 @@ struct Names {
 
 impl Names {
     fn new(graph: &Graph) -> Self {
-        let mut values: HashMap<ValueId, String> =
-            graph.inputs().iter().map(|(name, id)| (*id, name.clone())).collect();
+        let mut values: HashMap<ValueId, String> = graph
+            .inputs()
+            .iter()
+            .map(|(name, id)| (*id, name.clone()))
+            .collect();
         let mut taken: HashSet<String> = values.values().cloned().collect();
         for (name, id) in graph.outputs() {
             values.entry(*id).or_insert_with(|| name.clone());
@@ -86,11 +103,17 @@ impl Names {
             };
             for (slot, id) in node.inputs.iter().enumerate() {
                 if graph.constant(*id).is_some() {
-                    values.entry(*id).or_insert_with(|| format!("{name}.{}", role(node.op, slot)));
+                    values
+                        .entry(*id)
+                        .or_insert_with(|| format!("{name}.{}", role(node.op, slot)));
                 }
             }
             for (slot, id) in node.outputs.iter().enumerate() {
-                let result = if slot == 0 { name.clone() } else { format!("{name}.{slot}") };
+                let result = if slot == 0 {
+                    name.clone()
+                } else {
+                    format!("{name}.{slot}")
+                };
                 values.entry(*id).or_insert(result);
             }
             nodes.push(name);
@@ -107,7 +130,9 @@ impl Names {
 fn role(op: &str, slot: usize) -> String {
     match (op, slot) {
         ("Conv" | "ConvTranspose", 1) => "weight".into(),
-        ("InstanceNormalization" | "BatchNormalization" | "LayerNormalization", 1) => "scale".into(),
+        ("InstanceNormalization" | "BatchNormalization" | "LayerNormalization", 1) => {
+            "scale".into()
+        }
         ("Conv" | "ConvTranspose" | "InstanceNormalization", 2) => "bias".into(),
         ("BatchNormalization" | "LayerNormalization", 2) => "bias".into(),
         ("Reshape" | "Expand", 1) => "shape".into(),
@@ -144,7 +169,10 @@ fn tensor(name: String, constant: &Constant) -> TensorProto {
 }
 
 fn attribute(name: &str, attribute: &Attribute) -> AttributeProto {
-    let mut proto = AttributeProto { name: name.to_owned(), ..Default::default() };
+    let mut proto = AttributeProto {
+        name: name.to_owned(),
+        ..Default::default()
+    };
     match attribute {
         Attribute::Int(value) => {
             proto.i = Some(*value);

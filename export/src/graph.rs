@@ -55,18 +55,22 @@ pub struct Node {
 impl Node {
     /// The integer attribute `name`, if the node has it.
     pub(crate) fn int(&self, name: &str) -> Option<i64> {
-        self.attributes.iter().find_map(|(key, attribute)| match attribute {
-            Attribute::Int(value) if *key == name => Some(*value),
-            _ => None,
-        })
+        self.attributes
+            .iter()
+            .find_map(|(key, attribute)| match attribute {
+                Attribute::Int(value) if *key == name => Some(*value),
+                _ => None,
+            })
     }
 
     /// The integer-list attribute `name`, if the node has it.
     pub(crate) fn ints(&self, name: &str) -> Option<&[i64]> {
-        self.attributes.iter().find_map(|(key, attribute)| match attribute {
-            Attribute::Ints(values) if *key == name => Some(values.as_slice()),
-            _ => None,
-        })
+        self.attributes
+            .iter()
+            .find_map(|(key, attribute)| match attribute {
+                Attribute::Ints(values) if *key == name => Some(values.as_slice()),
+                _ => None,
+            })
     }
 }
 
@@ -125,14 +129,23 @@ impl Graph {
     pub(crate) fn uses(&self) -> Vec<usize> {
         let mut uses = vec![0; self.values.len()];
         let outputs = self.outputs.iter().map(|(_, id)| id);
-        for id in self.nodes.iter().flat_map(|node| &node.inputs).chain(outputs) {
+        for id in self
+            .nodes
+            .iter()
+            .flat_map(|node| &node.inputs)
+            .chain(outputs)
+        {
             uses[id.0 as usize] += 1;
         }
         uses
     }
 
     pub(crate) fn add_value(&mut self, dtype: Dtype, shape: Vec<usize>) -> ValueId {
-        self.push_value(Value { dtype, shape, constant: None })
+        self.push_value(Value {
+            dtype,
+            shape,
+            constant: None,
+        })
     }
 
     pub(crate) fn add_constant(&mut self, constant: Constant) -> ValueId {

@@ -67,7 +67,11 @@ impl Exporter {
     }
 
     fn input(mut self, name: &str, shape: &[usize], kind: Kind) -> Self {
-        self.inputs.push(InputSpec { name: name.to_owned(), shape: shape.to_vec(), kind });
+        self.inputs.push(InputSpec {
+            name: name.to_owned(),
+            shape: shape.to_vec(),
+            kind,
+        });
         self
     }
 
@@ -84,7 +88,11 @@ impl Exporter {
         let mut graph = lower::table::lower(captured)?;
         verify::verify(&graph, "lowering")?;
         let passes = pass::table::optimise(&mut graph)?;
-        Ok(Exported { graph, passes, recorded_operations })
+        Ok(Exported {
+            graph,
+            passes,
+            recorded_operations,
+        })
     }
 }
 

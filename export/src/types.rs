@@ -104,14 +104,28 @@ impl Constant {
     /// A tensor of 32-bit floats. The product of `shape` must be the number of values.
     pub fn f32(shape: &[usize], values: &[f32]) -> Self {
         debug_assert_eq!(shape.iter().product::<usize>(), values.len());
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Self { dtype: Dtype::F32, shape: shape.to_vec(), bytes: bytes.into() }
+        let bytes: Vec<u8> = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        Self {
+            dtype: Dtype::F32,
+            shape: shape.to_vec(),
+            bytes: bytes.into(),
+        }
     }
 
     /// A vector of 64-bit integers, as shapes and axes are.
     pub fn i64s(values: &[i64]) -> Self {
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Self { dtype: Dtype::I64, shape: vec![values.len()], bytes: bytes.into() }
+        let bytes: Vec<u8> = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        Self {
+            dtype: Dtype::I64,
+            shape: vec![values.len()],
+            bytes: bytes.into(),
+        }
     }
 
     /// A scalar of any numeric type that we emit, or `None` if `value` is of a kind `dtype` cannot
@@ -124,7 +138,11 @@ impl Constant {
             Dtype::I32 => (value as i32).to_le_bytes().to_vec(),
             _ => return None,
         };
-        Some(Self { dtype, shape: Vec::new(), bytes: bytes.into() })
+        Some(Self {
+            dtype,
+            shape: Vec::new(),
+            bytes: bytes.into(),
+        })
     }
 
     /// The elements as f32, if that is what they are.
@@ -151,6 +169,9 @@ impl Constant {
             shape.iter().product::<usize>(),
             self.shape.iter().product::<usize>()
         );
-        Self { shape: shape.to_vec(), ..self.clone() }
+        Self {
+            shape: shape.to_vec(),
+            ..self.clone()
+        }
     }
 }

@@ -15,7 +15,10 @@ pub(crate) fn verify(graph: &Graph, step: &'static str) -> Result<(), ExportErro
             let size = constant.shape.iter().product::<usize>() * constant.dtype.size();
             let value = graph.value(id);
             if size != constant.bytes.len() {
-                return broken(format!("constant {index} has {} bytes", constant.bytes.len()));
+                return broken(format!(
+                    "constant {index} has {} bytes",
+                    constant.bytes.len()
+                ));
             }
             if value.dtype != constant.dtype || value.shape != constant.shape {
                 return broken(format!("constant {index} is not what its value says"));
@@ -30,7 +33,10 @@ pub(crate) fn verify(graph: &Graph, step: &'static str) -> Result<(), ExportErro
     }
     for node in graph.nodes() {
         if node.inputs.iter().any(|id| !known[id.0 as usize]) {
-            return broken(format!("{} ({}) reads an unknown value", node.op, node.origin));
+            return broken(format!(
+                "{} ({}) reads an unknown value",
+                node.op, node.origin
+            ));
         }
         for id in &node.outputs {
             if std::mem::replace(&mut known[id.0 as usize], true) {
@@ -74,6 +80,9 @@ mod tests {
             origin: "test",
         });
         let error = verify(&graph, "a test").unwrap_err().to_string();
-        assert!(error.contains("after a test") && error.contains("Neg"), "{error}");
+        assert!(
+            error.contains("after a test") && error.contains("Neg"),
+            "{error}"
+        );
     }
 }

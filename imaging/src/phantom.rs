@@ -25,7 +25,12 @@ struct Organ {
 }
 
 const fn organ(centre: [f64; 3], radii: [f64; 3], hounsfield: f32, label: u16) -> Organ {
-    Organ { centre, radii, hounsfield, label }
+    Organ {
+        centre,
+        radii,
+        hounsfield,
+        label,
+    }
 }
 
 /// Indices grow to the head, the front and the patient's right. Later organs lie over earlier ones.
@@ -54,9 +59,8 @@ const NOISE: f32 = 25.0;
 pub fn ct(extent: Extent, spacing: SpacingMm, seed: u64) -> Result<Phantom, ImagingError> {
     let mut random = SplitMix64(seed);
     let organs = ABDOMEN.map(|organ| {
-        let jitter = |value: f64, by: f64, random: &mut SplitMix64| {
-            value + by * (2.0 * random.unit() - 1.0)
-        };
+        let jitter =
+            |value: f64, by: f64, random: &mut SplitMix64| value + by * (2.0 * random.unit() - 1.0);
         Organ {
             centre: organ.centre.map(|c| jitter(c, 0.015, &mut random)),
             radii: organ.radii.map(|r| r * jitter(1.0, 0.08, &mut random)),
@@ -67,7 +71,8 @@ pub fn ct(extent: Extent, spacing: SpacingMm, seed: u64) -> Result<Phantom, Imag
     let mut labels = Array3::zeros(size);
     let voxels = Array3::from_shape_fn(size, |(z, y, x)| {
         let at = [z, y, x];
-        let place: [f64; 3] = std::array::from_fn(|axis| (at[axis] as f64 + 0.5) / size[axis] as f64);
+        let place: [f64; 3] =
+            std::array::from_fn(|axis| (at[axis] as f64 + 0.5) / size[axis] as f64);
         let inside = organs.iter().rev().find(|organ| {
             let distance: f64 = (0..3)
                 .map(|axis| ((place[axis] - organ.centre[axis]) / organ.radii[axis]).powi(2))
@@ -122,7 +127,10 @@ mod tests {
         assert_eq!(phantom.image, ct(extent, spacing, 1).unwrap().image);
         assert_ne!(phantom.image, ct(extent, spacing, 2).unwrap().image);
         for label in 1..=CT_LABELS.len() as u16 {
-            assert!(phantom.labels.iter().any(|&found| found == label), "no {label}");
+            assert!(
+                phantom.labels.iter().any(|&found| found == label),
+                "no {label}"
+            );
         }
     }
 }

@@ -37,13 +37,18 @@ pub(super) fn run(command: Demo) -> anyhow::Result<Outcome> {
     let out = &command.out;
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let start = Instant::now();
-    let step = |text: String| report::note(&format!("[{:5.1} s] {text}", start.elapsed().as_secs_f64()));
+    let step =
+        |text: String| report::note(&format!("[{:5.1} s] {text}", start.elapsed().as_secs_f64()));
 
     let ct = out.join("ct.nii.gz");
     let spacing = SpacingMm::from_zyx([4.0, 2.5, 2.5])?;
     let phantom = phantom::ct(Extent::from_zyx([64, 120, 144]), spacing, command.seed)?;
     uniseg_imaging::write_image(&ct, &phantom.image)?;
-    step(format!("made {}: {} voxels of {spacing}", ct.display(), phantom.image.geometry().extent));
+    step(format!(
+        "made {}: {} voxels of {spacing}",
+        ct.display(),
+        phantom.image.geometry().extent
+    ));
 
     let device = burn::prelude::Device::flex();
     let checkpoint = Checkpoint::random(small_plan(), command.seed, &device);
@@ -51,7 +56,11 @@ pub(super) fn run(command: Demo) -> anyhow::Result<Outcome> {
     let path = out.join("model.onnx");
     let compiled = bridge::compile(&checkpoint)?;
     let bytes = compiled.artefact.save(&path)?;
-    step(format!("compiled a random network to {} ({:.1} MB)", path.display(), bytes as f64 / 1e6));
+    step(format!(
+        "compiled a random network to {} ({:.1} MB)",
+        path.display(),
+        bytes as f64 / 1e6
+    ));
 
     if command.engine.ort_lib.is_none() && find_ort(None)?.is_none() {
         step("no ONNX Runtime is found: installing the pinned one".into());
@@ -66,17 +75,28 @@ pub(super) fn run(command: Demo) -> anyhow::Result<Outcome> {
         results.push(segmentation);
     }
     let [ort, tract] = [&results[0].labels, &results[1].labels];
-    let mut rows = vec![["label", "voxels", "Dice of the engines"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["label", "voxels", "Dice of the engines"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     rows.extend(results[0].statistics.labels.iter().map(|label| {
         let same = dice(ort.view(), tract.view(), label.label);
-        vec![label.name.clone(), label.voxels.to_string(), format!("{same:.5}")]
+        vec![
+            label.name.clone(),
+            label.voxels.to_string(),
+            format!("{same:.5}"),
+        ]
     }));
     report::result(&(report::table(&rows) + "\n"));
 
     let comparison = verify::engines_compared(&model, &command.engine, command.seed)?;
     report::result(&verify::table(&comparison));
     let outcome = verify::verdict(&comparison, 1e-3);
-    step(format!("done; look at {}", out.join("preview.png").display()));
+    step(format!(
+        "done; look at {}",
+        out.join("preview.png").display()
+    ));
     Ok(outcome)
 }
 
@@ -93,11 +113,19 @@ fn segment(
     let mut engine = open_engine(model, &command.engine.options(kind))?.engine;
     let options = WindowOptions::of(model.manifest());
     let mut case = Case::read(&[ct.to_path_buf()], &mut |step| progress.show(step))?;
-    let segmentation =
-        case.segment(model, engine.as_mut(), task, &options, &mut |step| progress.show(step))?;
+    let segmentation = case.segment(model, engine.as_mut(), task, &options, &mut |step| {
+        progress.show(step)
+    })?;
     progress.finish();
-    write_labels(&segmentation, case.header(), &out.join(format!("labels-{kind}.nii.gz")))?;
-    write_statistics(&segmentation.statistics, &out.join(format!("labels-{kind}.json")))?;
+    write_labels(
+        &segmentation,
+        case.header(),
+        &out.join(format!("labels-{kind}.nii.gz")),
+    )?;
+    write_statistics(
+        &segmentation.statistics,
+        &out.join(format!("labels-{kind}.json")),
+    )?;
     if kind == EngineKind::Ort {
         preview::write(&out.join("preview.png"), case.image(), &segmentation)?;
     }
@@ -107,14 +135,23 @@ fn segment(
 /// The paper's network made small, for tasks with one, two and four channels.
 fn small_plan() -> Plan {
     let paper = plan::paper();
-    let ct = Normalization::ClipRescale { lower: -325.0, upper: 325.0 };
+    let ct = Normalization::ClipRescale {
+        lower: -325.0,
+        upper: 325.0,
+    };
     let of_paper = |id: usize, name: &str| {
         let task = &paper.tasks[id];
-        TaskPlan { name: name.into(), spacing_zyx_mm: [4.0; 3], ..task.clone() }
+        TaskPlan {
+            name: name.into(),
+            spacing_zyx_mm: [4.0; 3],
+            ..task.clone()
+        }
     };
     let tasks = [
         TaskPlan {
-            labels: ["background", "one", "two", "three"].map(str::to_owned).to_vec(),
+            labels: ["background", "one", "two", "three"]
+                .map(str::to_owned)
+                .to_vec(),
             channels: vec!["CT".into()],
             normalization: vec![ct],
             ..of_paper(0, "abdomen")
@@ -123,8 +160,11 @@ fn small_plan() -> Plan {
         of_paper(9, "brain"),
         of_paper(10, "whole_body"),
     ];
-    let tasks: Vec<_> =
-        tasks.into_iter().enumerate().map(|(id, task)| TaskPlan { id, ..task }).collect();
+    let tasks: Vec<_> = tasks
+        .into_iter()
+        .enumerate()
+        .map(|(id, task)| TaskPlan { id, ..task })
+        .collect();
     Plan {
         network: NetworkConfig {
             patch_size: [32, 64, 64],

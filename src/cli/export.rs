@@ -26,16 +26,22 @@ pub(crate) struct Export {
     #[arg(long)]
     list_ops: bool,
     /// File to write
-    #[arg(short, long, value_name = "MODEL", required_unless_present = "list_ops")]
+    #[arg(
+        short,
+        long,
+        value_name = "MODEL",
+        required_unless_present = "list_ops"
+    )]
     output: Option<PathBuf>,
 }
 
 pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
     if command.list_ops {
         let rows: Vec<_> = std::iter::once(vec!["burn".to_owned(), "ONNX".to_owned()])
-            .chain(uniseg_export::supported_operations().map(|(burn, onnx)| {
-                vec![burn.to_owned(), onnx.join(" ")]
-            }))
+            .chain(
+                uniseg_export::supported_operations()
+                    .map(|(burn, onnx)| vec![burn.to_owned(), onnx.join(" ")]),
+            )
             .collect();
         report::result(&report::table(&rows));
         return Ok(Outcome::Done);
@@ -46,10 +52,17 @@ pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
         (None, Some(plan)) => Checkpoint::random(read_plan(plan)?, command.seed, &device),
         (None, None) => anyhow::bail!("give a checkpoint folder or --plan"),
     };
-    let Some(output) = &command.output else { anyhow::bail!("give a file to write with -o") };
+    let Some(output) = &command.output else {
+        anyhow::bail!("give a file to write with -o")
+    };
     let compiled = bridge::compile(&checkpoint)?;
     let bytes = compiled.artefact.save(output)?;
-    let nodes = compiled.artefact.model().graph.as_ref().map_or(0, |graph| graph.node.len());
+    let nodes = compiled
+        .artefact
+        .model()
+        .graph
+        .as_ref()
+        .map_or(0, |graph| graph.node.len());
     let passes: Vec<_> = compiled
         .passes
         .iter()

@@ -37,14 +37,26 @@ pub(super) fn run(command: Inspect) -> anyhow::Result<Outcome> {
 
 fn summary(artefact: &Artefact) -> String {
     let manifest = artefact.manifest();
-    let Manifest { network, inference, provenance, .. } = manifest;
+    let Manifest {
+        network,
+        inference,
+        provenance,
+        ..
+    } = manifest;
     let [d, h, w] = network.patch_zyx;
     let mut rows = vec![
-        vec!["network".into(), format!("{}, {} parameters", network.name, network.parameters)],
+        vec![
+            "network".into(),
+            format!("{}, {} parameters", network.name, network.parameters),
+        ],
         vec!["patch".into(), format!("{d} x {h} x {w} voxels (z, y, x)")],
         vec![
             "inputs".into(),
-            format!("{} slots, task 0 to {}", network.slots, manifest.tasks.len().saturating_sub(1)),
+            format!(
+                "{} slots, task 0 to {}",
+                network.slots,
+                manifest.tasks.len().saturating_sub(1)
+            ),
         ],
         vec!["output".into(), format!("{} classes", network.classes)],
         vec![
@@ -69,12 +81,20 @@ fn summary(artefact: &Artefact) -> String {
             rows.push(vec![name.into(), value.clone()]);
         }
     }
-    rows.push(vec!["weights".into(), format!("sha256 {}", manifest.weights_sha256)]);
+    rows.push(vec![
+        "weights".into(),
+        format!("sha256 {}", manifest.weights_sha256),
+    ]);
     rows.push(vec!["nodes".into(), operators(artefact)]);
-    rows.push(vec!["file".into(), format!("{:.1} MB", artefact.bytes().len() as f64 / 1e6)]);
+    rows.push(vec![
+        "file".into(),
+        format!("{:.1} MB", artefact.bytes().len() as f64 / 1e6),
+    ]);
 
     let mut tasks = vec![
-        ["id", "task", "images", "labels", "grid (mm, z y x)"].map(str::to_owned).to_vec(),
+        ["id", "task", "images", "labels", "grid (mm, z y x)"]
+            .map(str::to_owned)
+            .to_vec(),
     ];
     tasks.extend(manifest.tasks.iter().map(task_row));
     format!("{}\n{}", report::table(&rows), report::table(&tasks))
@@ -83,13 +103,20 @@ fn summary(artefact: &Artefact) -> String {
 /// How many nodes of each operator, the most frequent first.
 fn operators(artefact: &Artefact) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let nodes = artefact.model().graph.as_ref().map_or(&[][..], |graph| &graph.node);
+    let nodes = artefact
+        .model()
+        .graph
+        .as_ref()
+        .map_or(&[][..], |graph| &graph.node);
     for node in nodes {
         *counts.entry(&node.op_type).or_default() += 1;
     }
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
-    let list: Vec<_> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let list: Vec<_> = counts
+        .iter()
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
     format!("{} ({})", nodes.len(), list.join(", "))
 }
 
@@ -102,7 +129,11 @@ fn task_row(task: &Task) -> Vec<String> {
         .channels
         .iter()
         .map(|channel| {
-            format!("{} {}", channel.modality, normalization(channel.normalization))
+            format!(
+                "{} {}",
+                channel.modality,
+                normalization(channel.normalization)
+            )
         })
         .collect();
     let [z, y, x] = task.spacing_zyx_mm;
@@ -110,7 +141,12 @@ fn task_row(task: &Task) -> Vec<String> {
         task.id.to_string(),
         name,
         images.join(" + "),
-        task.labels.iter().skip(1).cloned().collect::<Vec<_>>().join(", "),
+        task.labels
+            .iter()
+            .skip(1)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", "),
         format!("{z} {y} {x}"),
     ]
 }
@@ -119,7 +155,11 @@ fn normalization(rule: Normalization) -> String {
     match rule {
         Normalization::None => "as is".into(),
         Normalization::ClipRescale { lower, upper } => format!("{lower}..{upper} to 0..1"),
-        Normalization::ZScore { scope: ZScoreScope::Image } => "z-score".into(),
-        Normalization::ZScore { scope: ZScoreScope::Nonzero } => "z-score of non-zero".into(),
+        Normalization::ZScore {
+            scope: ZScoreScope::Image,
+        } => "z-score".into(),
+        Normalization::ZScore {
+            scope: ZScoreScope::Nonzero,
+        } => "z-score of non-zero".into(),
     }
 }

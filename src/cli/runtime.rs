@@ -62,7 +62,10 @@ pub(super) fn install(flavour: Flavour) -> anyhow::Result<Outcome> {
             InstallStep::AlreadyThere { folder } => {
                 format!("{} is complete already", folder.display())
             }
-            InstallStep::Downloading { requirement, megabytes } => {
+            InstallStep::Downloading {
+                requirement,
+                megabytes,
+            } => {
                 format!("fetching {requirement} ({megabytes} MB)")
             }
             InstallStep::Checking { wheel } => format!("checking the sha256 of {wheel}"),
@@ -82,9 +85,14 @@ fn list(command: List) -> anyhow::Result<Outcome> {
         report::note("no ONNX Runtime is found; `uniseg runtime install` fetches one");
         return Ok(Outcome::Done);
     }
-    let mut rows =
-        vec![["", "found by", "version", "for", "library"].map(str::to_owned).to_vec()];
-    let chosen = candidates.iter().position(|candidate| candidate.problem.is_none());
+    let mut rows = vec![
+        ["", "found by", "version", "for", "library"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    let chosen = candidates
+        .iter()
+        .position(|candidate| candidate.problem.is_none());
     for (index, candidate) in candidates.iter().enumerate() {
         let library = &candidate.library;
         let mut path = library.path().display().to_string();

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -81,7 +82,9 @@ pub(super) fn run(command: Segment) -> anyhow::Result<Outcome> {
     let mut failed = 0;
     for (task, outputs) in choice.tasks.iter().zip(&outputs) {
         let result = case
-            .segment(&model, engine.as_mut(), task, &options, &mut |step| progress.show(step))
+            .segment(&model, engine.as_mut(), task, &options, &mut |step| {
+                progress.show(step)
+            })
             .map_err(anyhow::Error::from)
             .and_then(|segmentation| {
                 outputs.write(&segmentation, &case)?;
@@ -98,7 +101,11 @@ pub(super) fn run(command: Segment) -> anyhow::Result<Outcome> {
             }
         }
     }
-    ensure!(failed == 0, "{failed} of {} tasks failed", choice.tasks.len());
+    ensure!(
+        failed == 0,
+        "{failed} of {} tasks failed",
+        choice.tasks.len()
+    );
     Ok(Outcome::Done)
 }
 
@@ -113,10 +120,16 @@ impl Segment {
                     tasks.len(),
                     self.output.display()
                 );
-                let statistics =
-                    self.statistics.clone().unwrap_or_else(|| stem.with_extension("json"));
+                let statistics = self
+                    .statistics
+                    .clone()
+                    .unwrap_or_else(|| stem.with_extension("json"));
                 let labels = self.output.clone();
-                vec![Outputs { labels, statistics, preview: self.preview.clone() }]
+                vec![Outputs {
+                    labels,
+                    statistics,
+                    preview: self.preview.clone(),
+                }]
             }
             None => {
                 ensure!(
@@ -126,13 +139,26 @@ impl Segment {
                     tasks.len(),
                     self.output.display()
                 );
-                std::fs::create_dir_all(&self.output)
-                    .with_context(|| format!("cannot create {}", self.output.display()))?;
-                tasks.iter().map(|task| self.in_folder(task, tasks.len())).collect()
+                ensure!(
+                    self.output.is_dir() || !self.output.exists(),
+                    "{} is a file that is there: name a folder, or a file that ends in .nii.gz",
+                    self.output.display()
+                );
+                tasks
+                    .iter()
+                    .map(|task| self.in_folder(task, tasks.len()))
+                    .collect()
             }
         };
+        let mut seen = HashSet::new();
         for path in outputs.iter().flat_map(Outputs::paths) {
             self.check(path)?;
+            let distinct = seen.insert(std::path::absolute(path)?);
+            ensure!(
+                distinct,
+                "two outputs would be written to {}",
+                path.display()
+            );
         }
         Ok(outputs)
     }
@@ -142,7 +168,13 @@ impl Segment {
         let name: String = task
             .name
             .chars()
-            .map(|c| if c.is_alphanumeric() || c == '-' || c == '_' { c } else { '_' })
+            .map(|c| {
+                if c.is_alphanumeric() || c == '-' || c == '_' {
+                    c
+                } else {
+                    '_'
+                }
+            })
             .collect();
         let named = |extension: &str| self.output.join(format!("{name}.{extension}"));
         let preview = self.preview.as_ref().map(|path| match tasks {
@@ -154,7 +186,11 @@ impl Segment {
             }
         });
         let statistics = self.statistics.clone().unwrap_or_else(|| named("json"));
-        Outputs { labels: named("nii.gz"), statistics, preview }
+        Outputs {
+            labels: named("nii.gz"),
+            statistics,
+            preview,
+        }
     }
 
     /// An output must not replace an input, and its folder must exist.
@@ -162,13 +198,26 @@ impl Segment {
         if let Ok(existing) = output.canonicalize() {
             let inputs = self.images.iter().chain([&self.model]);
             for input in inputs.filter_map(|input| input.canonicalize().ok()) {
-                ensure!(input != existing, "{} is an input: name another output", output.display());
+                ensure!(
+                    input != existing,
+                    "{} is an input: name another output",
+                    output.display()
+                );
             }
-            ensure!(!existing.is_dir(), "{} is a folder, not a file", output.display());
+            ensure!(
+                !existing.is_dir(),
+                "{} is a folder, not a file",
+                output.display()
+            );
         }
         match output.parent() {
+            // Made when there is something to put into it.
+            Some(folder) if folder == self.output => Ok(()),
             Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-                bail!("the folder {} of the output does not exist: create it", folder.display())
+                bail!(
+                    "the folder {} of the output does not exist: create it",
+                    folder.display()
+                )
             }
             _ => Ok(()),
         }
@@ -177,13 +226,21 @@ impl Segment {
 
 impl Outputs {
     fn paths(&self) -> impl Iterator<Item = &Path> {
-        [Some(&self.labels), Some(&self.statistics), self.preview.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(PathBuf::as_path)
+        [
+            Some(&self.labels),
+            Some(&self.statistics),
+            self.preview.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
     }
 
     fn write(&self, segmentation: &Segmentation, case: &Case) -> anyhow::Result<()> {
+        if let Some(folder) = self.labels.parent() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot create {}", folder.display()))?;
+        }
         write_labels(segmentation, case.header(), &self.labels)?;
         write_statistics(&segmentation.statistics, &self.statistics)?;
         if let Some(path) = &self.preview {
@@ -196,14 +253,19 @@ impl Outputs {
 /// The path of a label map without `.nii` or `.nii.gz`, or `None` if it names a folder.
 fn labels_stem(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
-    let stem = name.strip_suffix(".nii.gz").or_else(|| name.strip_suffix(".nii"))?;
+    let stem = name
+        .strip_suffix(".nii.gz")
+        .or_else(|| name.strip_suffix(".nii"))?;
     // A dot in the stem must survive `with_extension`.
     Some(path.with_file_name(format!("{stem}.json")))
 }
 
 fn table(segmentation: &Segmentation, labels: &Path) -> String {
-    let mut rows =
-        vec![["label", "name", "voxels", "ml", "colour"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["label", "name", "voxels", "ml", "colour"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     rows.extend(segmentation.statistics.labels.iter().skip(1).map(|label| {
         vec![
             label.label.to_string(),
@@ -213,5 +275,10 @@ fn table(segmentation: &Segmentation, labels: &Path) -> String {
             preview::colour(label.label).0.to_owned(),
         ]
     }));
-    format!("{} -> {}\n{}", segmentation.task.name, labels.display(), report::table(&rows))
+    format!(
+        "{} -> {}\n{}",
+        segmentation.task.name,
+        labels.display(),
+        report::table(&rows)
+    )
 }

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use clap::Args;
 use uniseg_runtime::{Comparison, EngineKind, Model, TaskDifference, compare, open_engine};
 
@@ -28,6 +29,11 @@ pub(crate) struct Verify {
 }
 
 pub(super) fn run(command: Verify) -> anyhow::Result<Outcome> {
+    ensure!(
+        command.tolerance >= 0.0,
+        "--tolerance {} is no tolerance",
+        command.tolerance
+    );
     command.engine.limit_threads();
     let model = Model::open(&command.model)?;
     let comparison = engines_compared(&model, &command.engine, command.seed)?;
@@ -47,7 +53,13 @@ pub(super) fn engines_compared(
 ) -> anyhow::Result<Comparison> {
     let mut ort = open_engine(model, &args.options(EngineKind::Ort))?.engine;
     let mut tract = open_engine(model, &args.options(EngineKind::Tract))?.engine;
-    Ok(compare(model.manifest(), ort.as_mut(), tract.as_mut(), seed, &mut |_| {})?)
+    Ok(compare(
+        model.manifest(),
+        ort.as_mut(),
+        tract.as_mut(),
+        seed,
+        &mut |_| {},
+    )?)
 }
 
 /// Says whether a comparison stays within a tolerance.
@@ -55,17 +67,30 @@ pub(super) fn verdict(comparison: &Comparison, tolerance: f64) -> Outcome {
     let worst = comparison.max_abs();
     // Written so that a difference that is not a number fails.
     if worst <= tolerance {
-        report::note(&format!("the engines agree: {worst:.2e} is within {tolerance:.0e}"));
+        report::note(&format!(
+            "the engines agree: {worst:.2e} is within {tolerance:.0e}"
+        ));
         return Outcome::Done;
     }
-    report::note(&format!("the engines differ: {worst:.2e} is beyond {tolerance:.0e}"));
+    report::note(&format!(
+        "the engines differ: {worst:.2e} is beyond {tolerance:.0e}"
+    ));
     Outcome::CheckFailed
 }
 
 pub(super) fn table(comparison: &Comparison) -> String {
     let [reference, other] = &comparison.engines;
     let mut rows = vec![
-        ["id", "task", "max abs", "max rel", "flipped voxels", "seconds"].map(str::to_owned).to_vec(),
+        [
+            "id",
+            "task",
+            "max abs",
+            "max rel",
+            "flipped voxels",
+            "seconds",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     ];
     rows.extend(comparison.tasks.iter().map(row));
     format!("{reference} against {other}\n{}", report::table(&rows))

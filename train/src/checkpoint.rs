@@ -38,8 +38,15 @@ pub struct Source {
 impl Source {
     /// Describes a file that exists.
     pub fn of(path: &Path) -> Result<Self, TrainError> {
-        let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Ok(Self { file, sha256: sha256_of(path)? })
+        let file = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        Ok(Self {
+            file,
+            sha256: sha256_of(path)?,
+        })
     }
 }
 
@@ -55,7 +62,11 @@ impl Checkpoint {
     /// Imports an official PyTorch checkpoint; see [`crate::import`].
     pub fn import(path: &Path, plan: Plan, device: &Device) -> Result<Self, TrainError> {
         let network = crate::import::official(path, &plan.network, device)?;
-        Ok(Self { plan, network, source: Some(Source::of(path)?) })
+        Ok(Self {
+            plan,
+            network,
+            source: Some(Source::of(path)?),
+        })
     }
 
     /// A network with random weights, the same for the same seed.
@@ -65,7 +76,11 @@ impl Checkpoint {
         // burn draws a weight when it is first read. All are read now, in their own order, or the
         // weights would depend on what is done with the network first.
         network.visit(&mut ReadAll);
-        Self { plan, network, source: None }
+        Self {
+            plan,
+            network,
+            source: None,
+        }
     }
 
     /// Writes the checkpoint into a folder, which is made if need be.
@@ -76,11 +91,13 @@ impl Checkpoint {
         std::fs::create_dir_all(folder).map_err(TrainError::io("create", folder))?;
         let weights = folder.join(WEIGHTS);
         let mut store = SafetensorsStore::from_file(&weights).overwrite(true);
-        self.network.save_into(&mut store).map_err(|error| TrainError::Weights {
-            action: "write",
-            path: weights.clone(),
-            reason: error.to_string(),
-        })?;
+        self.network
+            .save_into(&mut store)
+            .map_err(|error| TrainError::Weights {
+                action: "write",
+                path: weights.clone(),
+                reason: error.to_string(),
+            })?;
         let description = Description {
             format_version: FORMAT_VERSION,
             weights_sha256: sha256_of(&weights)?,
@@ -88,9 +105,12 @@ impl Checkpoint {
             plan: self.plan.clone(),
         };
         let path = folder.join(DESCRIPTION);
-        let json = serde_json::to_string_pretty(&description).map_err(|source| {
-            TrainError::Json { what: "checkpoint description", path: path.clone(), source }
-        })?;
+        let json =
+            serde_json::to_string_pretty(&description).map_err(|source| TrainError::Json {
+                what: "checkpoint description",
+                path: path.clone(),
+                source,
+            })?;
         let write = || -> std::io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(folder)?;
             file.write_all(json.as_bytes())?;
@@ -131,7 +151,11 @@ impl Checkpoint {
             return Err(TrainError::TornCheckpoint { path: weights });
         }
         let network = load_weights(&weights, &plan, device)?;
-        Ok(Self { plan, network, source: description.source })
+        Ok(Self {
+            plan,
+            network,
+            source: description.source,
+        })
     }
 }
 
@@ -152,7 +176,9 @@ fn load_weights(path: &Path, plan: &Plan, device: &Device) -> Result<UniSeg, Tra
     };
     let mut network = UniSeg::new(&plan.network, device);
     let mut store = SafetensorsStore::from_file(path);
-    let result = network.load_from(&mut store).map_err(|error| failed(error.to_string()))?;
+    let result = network
+        .load_from(&mut store)
+        .map_err(|error| failed(error.to_string()))?;
     match result.unused.first() {
         Some(name) => Err(failed(format!("'{name}' has no place in the network"))),
         None => Ok(network),
@@ -164,12 +190,19 @@ fn sha256_of(path: &Path) -> Result<String, TrainError> {
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; 1 << 16];
     loop {
-        match file.read(&mut chunk).map_err(TrainError::io("read", path))? {
+        match file
+            .read(&mut chunk)
+            .map_err(TrainError::io("read", path))?
+        {
             0 => break,
             length => hasher.update(&chunk[..length]),
         }
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 #[cfg(test)]
@@ -198,7 +231,11 @@ mod tests {
         let read = Checkpoint::open(folder.path(), &device).unwrap();
         assert_eq!(read.plan, saved.plan);
         let weight = |checkpoint: &Checkpoint| {
-            checkpoint.network.prompt.fuse[1].conv.weight.val().into_data()
+            checkpoint.network.prompt.fuse[1]
+                .conv
+                .weight
+                .val()
+                .into_data()
         };
         weight(&read).assert_eq(&weight(&saved), true);
     }
@@ -207,12 +244,17 @@ mod tests {
     fn changed_weights_are_refused() {
         let device = Device::flex();
         let folder = tempfile::tempdir().unwrap();
-        Checkpoint::random(tiny(), 3, &device).save(folder.path()).unwrap();
+        Checkpoint::random(tiny(), 3, &device)
+            .save(folder.path())
+            .unwrap();
         let path = folder.path().join(WEIGHTS);
         let mut bytes = std::fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         std::fs::write(&path, bytes).unwrap();
         let error = Checkpoint::open(folder.path(), &device).err().unwrap();
-        assert!(matches!(error, TrainError::TornCheckpoint { .. }), "{error}");
+        assert!(
+            matches!(error, TrainError::TornCheckpoint { .. }),
+            "{error}"
+        );
     }
 }

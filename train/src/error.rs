@@ -103,14 +103,23 @@ impl TrainError {
         path: &std::path::Path,
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { action, path, source }
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
     }
 }
 
 /// The first findings in one line, and how many more there are.
 fn list_findings(findings: &[String]) -> String {
     const SHOWN: usize = 4;
-    let mut line = findings.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    let mut line = findings
+        .iter()
+        .take(SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("; ");
     if findings.len() > SHOWN {
         line.push_str(&format!("; and {} more", findings.len() - SHOWN));
     }

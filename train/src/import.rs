@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use burn::prelude::*;
-use burn::store::{ModuleSnapshot, PytorchStore};
+use burn::store::{ApplyError, ModuleSnapshot, PytorchStore};
 
 use crate::plan::NetworkConfig;
 use crate::{TrainError, UniSeg};
@@ -23,8 +23,10 @@ pub fn official(
     device: &Device,
 ) -> Result<UniSeg, TrainError> {
     std::fs::File::open(path).map_err(TrainError::io("read", path))?;
-    let not_a_checkpoint =
-        |reason: String| TrainError::NotACheckpoint { path: path.to_path_buf(), reason };
+    let not_a_checkpoint = |reason: String| TrainError::NotACheckpoint {
+        path: path.to_path_buf(),
+        reason,
+    };
 
     let mut model = UniSeg::new(config, device);
     let mut store = PytorchStore::from_file(path)
@@ -43,21 +45,51 @@ pub fn official(
     let findings: Vec<String> = result
         .errors
         .iter()
-        .map(ToString::to_string)
-        .chain(result.missing.iter().map(|(name, _)| format!("'{name}' is missing")))
-        .chain(result.unused.iter().map(|name| format!("'{name}' has no place in the network")))
+        .map(describe)
+        .chain(
+            result
+                .missing
+                .iter()
+                .map(|(name, _)| format!("'{name}' is missing")),
+        )
+        .chain(
+            result
+                .unused
+                .iter()
+                .map(|name| format!("'{name}' has no place in the network")),
+        )
         .collect();
     if !findings.is_empty() {
-        return Err(TrainError::WeightsDoNotFit { path: path.to_path_buf(), findings });
+        return Err(TrainError::WeightsDoNotFit {
+            path: path.to_path_buf(),
+            findings,
+        });
     }
     Ok(model)
+}
+
+fn describe(error: &ApplyError) -> String {
+    match error {
+        ApplyError::ShapeMismatch {
+            path,
+            expected,
+            found,
+        } => {
+            let (expected, found) = (expected.to_vec(), found.to_vec());
+            format!("'{path}' has shape {found:?}, the plan's has {expected:?}")
+        }
+        other => other.to_string(),
+    }
 }
 
 /// Name patterns of the official state dict (uniseg spec, section 7) and what they are here.
 fn names(config: &NetworkConfig) -> Vec<(String, String)> {
     let mut names = vec![
         (r"^intermedia_prompt$".into(), "prompt.universal".into()),
-        (r"^fusion_layer\.blocks\.(\d+)\.".into(), "prompt.fuse.$1.".into()),
+        (
+            r"^fusion_layer\.blocks\.(\d+)\.".into(),
+            "prompt.fuse.$1.".into(),
+        ),
     ];
     for (index, channels) in config.input_channel_variants.iter().enumerate() {
         names.push((
@@ -66,12 +98,24 @@ fn names(config: &NetworkConfig) -> Vec<(String, String)> {
         ));
     }
     let fixed = [
-        (r"^conv_blocks_context\.0\.blocks\.0\.instnorm\.", "encoder.stem.instnorm."),
+        (
+            r"^conv_blocks_context\.0\.blocks\.0\.instnorm\.",
+            "encoder.stem.instnorm.",
+        ),
         // The stem is the first block of stage 0.
-        (r"^conv_blocks_context\.0\.blocks\.1\.", "encoder.stages.0.blocks.0."),
+        (
+            r"^conv_blocks_context\.0\.blocks\.1\.",
+            "encoder.stages.0.blocks.0.",
+        ),
         // The bottleneck is a sequence of one-block stages.
-        (r"^conv_blocks_context\.(\d+)\.(\d+)\.blocks\.0\.", "encoder.stages.$1.blocks.$2."),
-        (r"^conv_blocks_context\.(\d+)\.blocks\.(\d+)\.", "encoder.stages.$1.blocks.$2."),
+        (
+            r"^conv_blocks_context\.(\d+)\.(\d+)\.blocks\.0\.",
+            "encoder.stages.$1.blocks.$2.",
+        ),
+        (
+            r"^conv_blocks_context\.(\d+)\.blocks\.(\d+)\.",
+            "encoder.stages.$1.blocks.$2.",
+        ),
         (r"^tu\.(\d+)\.", "decoder.levels.$1.up."),
         (
             r"^conv_blocks_localization\.(\d+)\.(\d+)\.blocks\.0\.",

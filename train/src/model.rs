@@ -64,14 +64,20 @@ impl UniSeg {
         let encoded = self.encoder.forward(image);
         let mut outputs = self.decoder.forward_all(self.condition(encoded, task));
         let logits = outputs.remove(0);
-        Prediction { logits, deep: outputs }
+        Prediction {
+            logits,
+            deep: outputs,
+        }
     }
 
     /// Joins the task's prompt to the bottleneck.
     fn condition(&self, encoded: Encoded, task: Tensor<1, Int>) -> Encoded {
         let prompts = self.prompt.forward(encoded.bottleneck.clone());
         let prompt = prompts.select(1, task);
-        Encoded { bottleneck: Tensor::cat(vec![encoded.bottleneck, prompt], 1), ..encoded }
+        Encoded {
+            bottleneck: Tensor::cat(vec![encoded.bottleneck, prompt], 1),
+            ..encoded
+        }
     }
 }
 

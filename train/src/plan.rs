@@ -103,7 +103,11 @@ mod tests {
             ("[1, 3, 3]", "[1, 2, 3]", "kernel_sizes"),
             (", [2, 2, 2]]", ", [0, 2, 2]]", "strides_between_stages"),
             ("\"num_classes\": 3", "\"num_classes\": 1", "num_classes"),
-            ("\"base_num_features\": 4", "\"base_num_features\": 0", "base_num_features"),
+            (
+                "\"base_num_features\": 4",
+                "\"base_num_features\": 0",
+                "base_num_features",
+            ),
             ("[1, 2]", "[2, 2]", "input_channel_variants"),
             ("\"num_tasks\": 2", "\"num_tasks\": 9000000000", "num_tasks"),
         ] {

@@ -7,7 +7,10 @@ use super::{Attribute, Graph, ValueId};
 /// which they appear, so that the text does not tell what was there before a pass.
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names = Names { graph: self, numbers: HashMap::new() };
+        let mut names = Names {
+            graph: self,
+            numbers: HashMap::new(),
+        };
         for (name, id) in &self.inputs {
             writeln!(f, "input {name} = {}", names.describe(*id))?;
         }
@@ -38,7 +41,10 @@ struct Names<'a> {
 
 impl Names<'_> {
     fn list(&mut self, ids: &[ValueId]) -> String {
-        ids.iter().map(|id| self.describe(*id)).collect::<Vec<_>>().join(", ")
+        ids.iter()
+            .map(|id| self.describe(*id))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// `v3:f32[1, 8]` for a computed value, `c4:f32[2]{1, 0.5}` for a known one.
@@ -48,7 +54,9 @@ impl Names<'_> {
         let number = *self.numbers.entry(id).or_insert(next);
         let value = self.graph.value(id);
         let text = format!("{number}:{}{:?}", value.dtype.name(), value.shape);
-        let Some(constant) = &value.constant else { return format!("v{text}") };
+        let Some(constant) = &value.constant else {
+            return format!("v{text}");
+        };
         match constant.as_f32().filter(|values| values.len() <= SHOWN) {
             Some(values) => {
                 let values: Vec<_> = values.iter().map(ToString::to_string).collect();

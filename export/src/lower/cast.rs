@@ -14,5 +14,7 @@ row!(CAST: Base::Cast(op) => ["Cast"], |cx| cast(cx, op));
 fn cast(cx: &mut Context<'_>, op: &CastOpIr) -> Result<(), ExportError> {
     let input = cx.read(&op.input)?;
     let to = cx.dtype_of(&op.out)?;
-    cx.node("Cast", &[input]).attribute("to", Attribute::Dtype(to)).makes(&op.out)
+    cx.node("Cast", &[input])
+        .attribute("to", Attribute::Dtype(to))
+        .makes(&op.out)
 }

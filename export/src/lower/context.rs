@@ -22,7 +22,12 @@ pub(crate) struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub(crate) fn new(values: &'a mut BTreeMap<TensorId, TensorData>) -> Self {
-        Self { graph: Graph::default(), ids: HashMap::new(), values, op: "Init" }
+        Self {
+            graph: Graph::default(),
+            ids: HashMap::new(),
+            values,
+            op: "Init",
+        }
     }
 
     pub(crate) fn add_input(&mut self, name: String, id: TensorId, dtype: Dtype, shape: &[usize]) {
@@ -44,10 +49,7 @@ impl<'a> Context<'a> {
         self.op = key(op);
     }
 
-    pub(crate) fn finish(
-        mut self,
-        outputs: Vec<(String, TensorId)>,
-    ) -> Result<Graph, ExportError> {
+    pub(crate) fn finish(mut self, outputs: Vec<(String, TensorId)>) -> Result<Graph, ExportError> {
         self.op = "output";
         for (name, id) in outputs {
             let value = self.lookup(id)?;
@@ -57,7 +59,10 @@ impl<'a> Context<'a> {
     }
 
     pub(crate) fn unsupported(&self, reason: impl Into<String>) -> ExportError {
-        ExportError::UnsupportedUse { op: self.op, reason: reason.into() }
+        ExportError::UnsupportedUse {
+            op: self.op,
+            reason: reason.into(),
+        }
     }
 
     /// The value of a tensor that the operation reads.
@@ -76,7 +81,11 @@ impl<'a> Context<'a> {
         let dtype = self.dtype(data.dtype())?;
         let shape = data.shape().to_vec();
         let bytes = bytes::Bytes::from_owner(Elements(data.into_bytes()));
-        let value = self.graph.add_constant(Constant { dtype, shape, bytes });
+        let value = self.graph.add_constant(Constant {
+            dtype,
+            shape,
+            bytes,
+        });
         self.ids.insert(id, value);
         Ok(value)
     }
@@ -114,7 +123,10 @@ impl<'a> Context<'a> {
     ) -> Result<Constant, ExportError> {
         let dtype = self.dtype_of(like)?;
         Constant::scalar(dtype, value).ok_or_else(|| {
-            self.unsupported(format!("scalars of type {} are not emitted yet", dtype.name()))
+            self.unsupported(format!(
+                "scalars of type {} are not emitted yet",
+                dtype.name()
+            ))
         })
     }
 
@@ -126,7 +138,11 @@ impl<'a> Context<'a> {
     pub(crate) fn known(&mut self, out: &TensorIr, bytes: Vec<u8>) -> Result<(), ExportError> {
         let dtype = self.dtype_of(out)?;
         let shape = out.shape.to_vec();
-        let value = self.graph.add_constant(Constant { dtype, shape, bytes: bytes.into() });
+        let value = self.graph.add_constant(Constant {
+            dtype,
+            shape,
+            bytes: bytes.into(),
+        });
         self.ids.insert(out.id, value);
         Ok(())
     }

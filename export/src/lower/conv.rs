@@ -39,7 +39,11 @@ row!(CONV_TRANSPOSE3D: Module::ConvTranspose3d(op) => ["ConvTranspose"], |cx| {
 
 /// ONNX pads: all the beginnings, then all the ends.
 fn pairs(padding: &[(usize, usize)]) -> Vec<usize> {
-    padding.iter().map(|p| p.0).chain(padding.iter().map(|p| p.1)).collect()
+    padding
+        .iter()
+        .map(|p| p.0)
+        .chain(padding.iter().map(|p| p.1))
+        .collect()
 }
 
 fn twice(padding: &[usize]) -> Vec<usize> {

@@ -229,10 +229,14 @@ fn module(op: &ModuleOperationIr) -> &'static str {
         ModuleOperationIr::AdaptiveAvgPool3dBackward(_) => "Module::AdaptiveAvgPool3dBackward",
         ModuleOperationIr::MaxPool1d(_) => "Module::MaxPool1d",
         ModuleOperationIr::MaxPool1dWithIndices(_) => "Module::MaxPool1dWithIndices",
-        ModuleOperationIr::MaxPool1dWithIndicesBackward(_) => "Module::MaxPool1dWithIndicesBackward",
+        ModuleOperationIr::MaxPool1dWithIndicesBackward(_) => {
+            "Module::MaxPool1dWithIndicesBackward"
+        }
         ModuleOperationIr::MaxPool2d(_) => "Module::MaxPool2d",
         ModuleOperationIr::MaxPool2dWithIndices(_) => "Module::MaxPool2dWithIndices",
-        ModuleOperationIr::MaxPool2dWithIndicesBackward(_) => "Module::MaxPool2dWithIndicesBackward",
+        ModuleOperationIr::MaxPool2dWithIndicesBackward(_) => {
+            "Module::MaxPool2dWithIndicesBackward"
+        }
         ModuleOperationIr::Interpolate(_) => "Module::Interpolate",
         ModuleOperationIr::InterpolateBackward(_) => "Module::InterpolateBackward",
         ModuleOperationIr::Attention(_) => "Module::Attention",
@@ -240,11 +244,17 @@ fn module(op: &ModuleOperationIr) -> &'static str {
         ModuleOperationIr::CtcLossBackward(_) => "Module::CtcLossBackward",
         ModuleOperationIr::LayerNorm(_) => "Module::LayerNorm",
         ModuleOperationIr::Unfold4d(_) => "Module::Unfold4d",
-        ModuleOperationIr::ConvTranspose1dWeightBackward(_) => "Module::ConvTranspose1dWeightBackward",
+        ModuleOperationIr::ConvTranspose1dWeightBackward(_) => {
+            "Module::ConvTranspose1dWeightBackward"
+        }
         ModuleOperationIr::ConvTranspose1dBiasBackward(_) => "Module::ConvTranspose1dBiasBackward",
-        ModuleOperationIr::ConvTranspose2dWeightBackward(_) => "Module::ConvTranspose2dWeightBackward",
+        ModuleOperationIr::ConvTranspose2dWeightBackward(_) => {
+            "Module::ConvTranspose2dWeightBackward"
+        }
         ModuleOperationIr::ConvTranspose2dBiasBackward(_) => "Module::ConvTranspose2dBiasBackward",
-        ModuleOperationIr::ConvTranspose3dWeightBackward(_) => "Module::ConvTranspose3dWeightBackward",
+        ModuleOperationIr::ConvTranspose3dWeightBackward(_) => {
+            "Module::ConvTranspose3dWeightBackward"
+        }
         ModuleOperationIr::ConvTranspose3dBiasBackward(_) => "Module::ConvTranspose3dBiasBackward",
     }
 }

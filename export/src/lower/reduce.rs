@@ -22,14 +22,20 @@ row!(SUM: Numeric::Sum(op) => ["ReduceSum", "Reshape"], |cx| whole(cx, "ReduceSu
 /// burn keeps the reduced axis with size 1.
 fn along(cx: &mut Context<'_>, name: &'static str, op: &ReduceDimOpIr) -> Result<(), ExportError> {
     let input = cx.read(&op.input)?;
-    cx.node(name, &[input]).ints("axes", [op.axis]).int("keepdims", 1).makes(&op.out)
+    cx.node(name, &[input])
+        .ints("axes", [op.axis])
+        .int("keepdims", 1)
+        .makes(&op.out)
 }
 
 /// burn makes a tensor of shape [1] of everything.
 fn whole(cx: &mut Context<'_>, name: &'static str, op: &ReduceOpIr) -> Result<(), ExportError> {
     let input = cx.read(&op.input)?;
     let dtype = cx.dtype_of(&op.out)?;
-    let scalar = cx.node(name, &[input]).int("keepdims", 0).temporary(dtype, Vec::new());
+    let scalar = cx
+        .node(name, &[input])
+        .int("keepdims", 0)
+        .temporary(dtype, Vec::new());
     let shape: Vec<i64> = op.out.shape.iter().map(|&size| size as i64).collect();
     let shape = cx.ints(&shape);
     cx.node("Reshape", &[scalar, shape]).makes(&op.out)

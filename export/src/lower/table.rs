@@ -6,7 +6,9 @@ use burn::backend::ir::OperationIr;
 
 use super::key::key;
 use super::{Context, Lowering};
-use super::{activation, arithmetic, cast, constant, conv, index, join, linear, math, norm, reduce, shape};
+use super::{
+    activation, arithmetic, cast, constant, conv, index, join, linear, math, norm, reduce, shape,
+};
 use crate::capture::{Captured, Kind};
 use crate::error::{ExportError, Unsupported};
 use crate::graph::Graph;
@@ -84,7 +86,12 @@ fn row(op: &OperationIr) -> Option<&'static Lowering> {
 
 /// Lowers a recorded computation, or reports every operation that has no row.
 pub(crate) fn lower(captured: Captured) -> Result<Graph, ExportError> {
-    let Captured { graph, mut values, inputs, outputs } = captured;
+    let Captured {
+        graph,
+        mut values,
+        inputs,
+        outputs,
+    } = captured;
     let mut cx = Context::new(&mut values);
     for (spec, id) in inputs {
         let dtype = match spec.kind {
@@ -93,8 +100,11 @@ pub(crate) fn lower(captured: Captured) -> Result<Graph, ExportError> {
         };
         cx.add_input(spec.name, id, dtype, &spec.shape);
     }
-    let operations: Vec<&OperationIr> =
-        graph.operations.iter().filter(|op| !cx.is_source(op)).collect();
+    let operations: Vec<&OperationIr> = graph
+        .operations
+        .iter()
+        .filter(|op| !cx.is_source(op))
+        .collect();
     refuse_unsupported(&operations)?;
     for op in operations {
         cx.enter(op);
@@ -119,11 +129,17 @@ fn refuse_unsupported(operations: &[&OperationIr]) -> Result<(), ExportError> {
         unsupported
             .entry(op_key)
             .and_modify(|item| item.count += 1)
-            .or_insert(Unsupported { op: op_key, result, count: 1 });
+            .or_insert(Unsupported {
+                op: op_key,
+                result,
+                count: 1,
+            });
     }
     match unsupported.is_empty() {
         true => Ok(()),
-        false => Err(ExportError::Unsupported(unsupported.into_values().collect())),
+        false => Err(ExportError::Unsupported(
+            unsupported.into_values().collect(),
+        )),
     }
 }
 

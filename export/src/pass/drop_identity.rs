@@ -76,7 +76,11 @@ mod tests {
     fn what_changes_nothing_disappears() {
         let text = optimised(&[2, 3], |x| {
             let x = x.reshape([3, 2]).reshape([6, 1]).reshape([2, 3]);
-            let x = x.expand([2, 3]).permute([0, 1]).mul_scalar(1.0).add_scalar(0.0);
+            let x = x
+                .expand([2, 3])
+                .permute([0, 1])
+                .mul_scalar(1.0)
+                .add_scalar(0.0);
             x.sqrt()
         });
         insta::assert_snapshot!(text, @"

@@ -17,14 +17,17 @@ impl Pass for FoldConstants {
     fn run(&self, graph: &mut Graph) -> usize {
         let mut folded = Vec::new();
         for node in graph.nodes() {
-            let &[result] = node.outputs.as_slice() else { continue };
-            let inputs: Option<Vec<_>> =
-                node.inputs.iter().map(|&id| graph.constant(id)).collect();
+            let &[result] = node.outputs.as_slice() else {
+                continue;
+            };
+            let inputs: Option<Vec<_>> = node.inputs.iter().map(|&id| graph.constant(id)).collect();
             let Some(inputs) = inputs else { continue };
             let shape = &graph.value(result).shape;
             let size: usize = shape.iter().product();
-            let known: usize =
-                inputs.iter().map(|input| input.shape.iter().product::<usize>()).sum();
+            let known: usize = inputs
+                .iter()
+                .map(|input| input.shape.iter().product::<usize>())
+                .sum();
             if size > known {
                 continue;
             }
@@ -56,7 +59,10 @@ mod tests {
             let device = x.device();
             let a = Tensor::<1>::from_floats([1.0, 2.0], &device);
             let b = Tensor::<1>::from_floats([3.0, 4.0], &device);
-            let joined = Tensor::cat(vec![a, b], 0).reshape([2, 2]).transpose().reshape([4]);
+            let joined = Tensor::cat(vec![a, b], 0)
+                .reshape([2, 2])
+                .transpose()
+                .reshape([4]);
             x + joined.mul_scalar(2.0)
         });
         insta::assert_snapshot!(text, @"

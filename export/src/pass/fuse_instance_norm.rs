@@ -25,9 +25,19 @@ impl Pass for FuseInstanceNorm {
         let mut patch = Patch::default();
         let found: Vec<Match> = {
             let view = View::new(graph);
-            (0..graph.nodes().len()).filter_map(|index| view.find(index)).collect()
+            (0..graph.nodes().len())
+                .filter_map(|index| view.find(index))
+                .collect()
         };
-        for Match { last, result, x, epsilon, scale, bias } in found {
+        for Match {
+            last,
+            result,
+            x,
+            epsilon,
+            scale,
+            bias,
+        } in found
+        {
             let value = graph.value(result).clone();
             let channels = graph.value(x).shape[1];
             let parameter = |graph: &mut Graph, values: Option<Vec<f32>>, neutral: f32| {
@@ -85,7 +95,11 @@ impl<'a> View<'a> {
                 }
             }
         }
-        Self { graph, producers: graph.producers(), reader }
+        Self {
+            graph,
+            producers: graph.producers(),
+            reader,
+        }
     }
 
     /// The node that makes `id`, if it is an `op`.
@@ -118,8 +132,12 @@ impl<'a> View<'a> {
         if divide.op != "Div" || self.graph.value(normalised).dtype != Dtype::F32 {
             return None;
         }
-        let &[flat, mean] = self.made_by(centred, "Sub")?.inputs.as_slice() else { return None };
-        let &[shifted] = self.made_by(deviation, "Sqrt")?.inputs.as_slice() else { return None };
+        let &[flat, mean] = self.made_by(centred, "Sub")?.inputs.as_slice() else {
+            return None;
+        };
+        let &[shifted] = self.made_by(deviation, "Sqrt")?.inputs.as_slice() else {
+            return None;
+        };
         let &[variance, epsilon] = self.made_by(shifted, "Add")?.inputs.as_slice() else {
             return None;
         };
@@ -153,7 +171,14 @@ impl<'a> View<'a> {
         if let Some((at, values, id)) = self.channel_parameter(result, "Add", shape) {
             (last, result, bias) = (at, id, Some(values));
         }
-        Some(Match { last, result, x, epsilon, scale, bias })
+        Some(Match {
+            last,
+            result,
+            x,
+            epsilon,
+            scale,
+            bias,
+        })
     }
 
     /// Whether [n, c, m] keeps the first two axes of `x` and joins all the others.
@@ -194,7 +219,10 @@ mod tests {
     #[test]
     fn a_composed_instance_norm_is_one_node() {
         let text = optimised(&[1, 3, 2, 4, 5], |x| {
-            InstanceNormConfig::new(3).with_epsilon(1e-3).init(&x.device()).forward(x)
+            InstanceNormConfig::new(3)
+                .with_epsilon(1e-3)
+                .init(&x.device())
+                .forward(x)
         });
         insta::assert_snapshot!(text, @"
         input x = v0:f32[1, 3, 2, 4, 5]
@@ -206,7 +234,10 @@ mod tests {
     #[test]
     fn without_affine_parameters_they_are_neutral() {
         let text = optimised(&[2, 3, 4], |x| {
-            InstanceNormConfig::new(3).with_affine(false).init(&x.device()).forward(x)
+            InstanceNormConfig::new(3)
+                .with_affine(false)
+                .init(&x.device())
+                .forward(x)
         });
         assert!(text.contains("InstanceNormalization"), "{text}");
     }
@@ -221,6 +252,9 @@ mod tests {
             .filter_map(|line| line.split_once(" = ")?.1.split_once('('))
             .map(|(operator, _)| operator)
             .collect();
-        assert_eq!(operators, ["Reshape", "InstanceNormalization", "Reshape", "Mul", "Add"]);
+        assert_eq!(
+            operators,
+            ["Reshape", "InstanceNormalization", "Reshape", "Mul", "Add"]
+        );
     }
 }

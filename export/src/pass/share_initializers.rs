@@ -15,9 +15,12 @@ impl Pass for ShareInitializers {
         let mut patch = Patch::default();
         let mut seen = HashMap::new();
         for &id in graph.nodes().iter().flat_map(|node| &node.inputs) {
-            let Some(constant) = graph.constant(id) else { continue };
-            let first: ValueId =
-                *seen.entry((constant.dtype, &constant.shape, &constant.bytes)).or_insert(id);
+            let Some(constant) = graph.constant(id) else {
+                continue;
+            };
+            let first: ValueId = *seen
+                .entry((constant.dtype, &constant.shape, &constant.bytes))
+                .or_insert(id);
             if first != id {
                 patch.redirect(id, first);
             }

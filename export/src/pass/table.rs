@@ -11,8 +11,13 @@ use crate::verify::{signature, verify};
 
 /// Folding turns reshaped norm parameters into constants, which fusion then recognises; sharing
 /// comes last, since every fusion may make new constants.
-const PIPELINE: &[&dyn Pass] =
-    &[&DropIdentity, &FoldConstants, &FuseInstanceNorm, &DropDead, &ShareInitializers];
+const PIPELINE: &[&dyn Pass] = &[
+    &DropIdentity,
+    &FoldConstants,
+    &FuseInstanceNorm,
+    &DropDead,
+    &ShareInitializers,
+];
 
 /// More rounds than any graph needs; a pass that always reports a change must not hang the export.
 const MAX_ROUNDS: usize = 16;
@@ -20,8 +25,13 @@ const MAX_ROUNDS: usize = 16;
 /// Runs the pipeline until nothing changes, checking the graph after every step.
 pub(crate) fn optimise(graph: &mut Graph) -> Result<Vec<PassReport>, ExportError> {
     let before = signature(graph);
-    let mut reports: Vec<PassReport> =
-        PIPELINE.iter().map(|pass| PassReport { name: pass.name(), changes: 0 }).collect();
+    let mut reports: Vec<PassReport> = PIPELINE
+        .iter()
+        .map(|pass| PassReport {
+            name: pass.name(),
+            changes: 0,
+        })
+        .collect();
     for _ in 0..MAX_ROUNDS {
         let mut changed = false;
         for (pass, report) in PIPELINE.iter().zip(&mut reports) {

@@ -47,7 +47,11 @@ pub(super) fn conv(
     let fan_in = channels[0] * kernel.iter().product::<usize>();
     let mut conv = Conv3dConfig::new(channels, kernel)
         .with_stride(stride)
-        .with_padding(PaddingConfig3d::Explicit(kernel[0] / 2, kernel[1] / 2, kernel[2] / 2))
+        .with_padding(PaddingConfig3d::Explicit(
+            kernel[0] / 2,
+            kernel[1] / 2,
+            kernel[2] / 2,
+        ))
         .with_initializer(he_normal(fan_in, config.leaky_relu_slope))
         .init(device);
     conv.bias = Some(Initializer::Zeros.init([channels[1]], device));
@@ -55,10 +59,15 @@ pub(super) fn conv(
 }
 
 pub(super) fn norm(channels: usize, config: &NetworkConfig, device: &Device) -> InstanceNorm {
-    InstanceNormConfig::new(channels).with_epsilon(config.norm_eps).init(device)
+    InstanceNormConfig::new(channels)
+        .with_epsilon(config.norm_eps)
+        .init(device)
 }
 
 /// PyTorch's `kaiming_normal_(a = slope)` in its default fan-in mode.
 pub(super) fn he_normal(fan_in: usize, slope: f64) -> Initializer {
-    Initializer::Normal { mean: 0.0, std: (2.0 / ((1.0 + slope * slope) * fan_in as f64)).sqrt() }
+    Initializer::Normal {
+        mean: 0.0,
+        std: (2.0 / ((1.0 + slope * slope) * fan_in as f64)).sqrt(),
+    }
 }

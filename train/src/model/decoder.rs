@@ -67,21 +67,29 @@ impl Decoder {
 
     /// Class scores of every level, finest first.
     pub(super) fn forward_all(&self, encoded: Encoded) -> Vec<Tensor<5>> {
-        let mut outputs: Vec<_> = self.walk(encoded).map(|(level, x)| level.head.forward(x)).collect();
+        let mut outputs: Vec<_> = self
+            .walk(encoded)
+            .map(|(level, x)| level.head.forward(x))
+            .collect();
         outputs.reverse();
         outputs
     }
 
     /// Class scores at full resolution only: no head of a coarser level is computed.
     pub(super) fn forward_finest(&self, encoded: Encoded) -> Tensor<5> {
-        let (level, features) =
-            self.walk(encoded).last().expect("a checked plan has at least two stages");
+        let (level, features) = self
+            .walk(encoded)
+            .last()
+            .expect("a checked plan has at least two stages");
         level.head.forward(features)
     }
 
     /// Each level with its features, coarsest first.
     fn walk(&self, encoded: Encoded) -> impl Iterator<Item = (&DecoderLevel, Tensor<5>)> {
-        let Encoded { mut skips, bottleneck } = encoded;
+        let Encoded {
+            mut skips,
+            bottleneck,
+        } = encoded;
         let mut x = bottleneck;
         self.levels.iter().map(move |level| {
             let skip = skips.pop().expect("one skip for each level");

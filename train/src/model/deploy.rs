@@ -79,9 +79,10 @@ mod tests {
             let task = Tensor::<1, Int>::from_ints([task], &device);
             let through_slots = deploy.forward(Tensor::cat(parts, 1), task.clone());
             let through_stem = network.forward(image, task).logits;
-            through_slots
-                .into_data()
-                .assert_approx_eq::<f32>(&through_stem.into_data(), burn::tensor::Tolerance::absolute(1e-4));
+            through_slots.into_data().assert_approx_eq::<f32>(
+                &through_stem.into_data(),
+                burn::tensor::Tolerance::absolute(1e-4),
+            );
         }
     }
 }

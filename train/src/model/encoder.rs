@@ -80,9 +80,8 @@ pub struct Encoded {
 
 impl Encoder {
     pub(super) fn new(config: &NetworkConfig, device: &Device) -> Self {
-        let block = |channels, kernel, stride| {
-            ConvBlock::new(channels, kernel, stride, config, device)
-        };
+        let block =
+            |channels, kernel, stride| ConvBlock::new(channels, kernel, stride, config, device);
         let stages = (0..config.stages())
             .map(|stage| {
                 let kernel = config.kernel_sizes[stage];
@@ -99,7 +98,10 @@ impl Encoder {
                 Stage { blocks }
             })
             .collect();
-        Self { stem: Stem::new(config, device), stages }
+        Self {
+            stem: Stem::new(config, device),
+            stages,
+        }
     }
 
     /// Encodes a batch of patches with the stem for their channel count.
@@ -117,6 +119,9 @@ impl Encoder {
         }
         // The last stage is the bottleneck, not a skip.
         skips.pop();
-        Encoded { bottleneck: x, skips }
+        Encoded {
+            bottleneck: x,
+            skips,
+        }
     }
 }

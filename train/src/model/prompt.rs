@@ -24,8 +24,11 @@ impl UniversalPrompt {
         let fuse = [[joined, hidden], [hidden, hidden], [hidden, tasks]]
             .map(|channels| ConvBlock::new(channels, [3; 3], [1; 3], config, device));
         Self {
-            universal: Initializer::Normal { mean: 0.0, std: 1.0 }
-                .init([1, tasks, depth, height, width], device),
+            universal: Initializer::Normal {
+                mean: 0.0,
+                std: 1.0,
+            }
+            .init([1, tasks, depth, height, width], device),
             fuse: fuse.into(),
         }
     }

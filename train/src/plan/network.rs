@@ -80,25 +80,38 @@ impl NetworkConfig {
     /// Slots that an image with `channels` channels fills, in channel order, or `None` if no stem
     /// takes that many.
     pub fn slots_for(&self, channels: usize) -> Option<Vec<usize>> {
-        let stem = self.input_channel_variants.iter().position(|&n| n == channels)?;
+        let stem = self
+            .input_channel_variants
+            .iter()
+            .position(|&n| n == channels)?;
         let first: usize = self.input_channel_variants[..stem].iter().sum();
         Some((first..first + channels).collect())
     }
 
     fn total_stride(&self) -> [usize; 3] {
-        self.strides_between_stages.iter().fold([1; 3], |total, stride| {
-            std::array::from_fn(|axis| total[axis] * stride[axis])
-        })
+        self.strides_between_stages
+            .iter()
+            .fold([1; 3], |total, stride| {
+                std::array::from_fn(|axis| total[axis] * stride[axis])
+            })
     }
 
     /// Checks that a network of this shape can be built.
     pub fn check(&self) -> Result<(), TrainError> {
         let fail = |field: &str, found: String, expected: String| {
-            Err(TrainError::InvalidPlan { field: field.into(), found, expected })
+            Err(TrainError::InvalidPlan {
+                field: field.into(),
+                found,
+                expected,
+            })
         };
         let stages = self.kernel_sizes.len();
         if !(2..=MAX_STAGES).contains(&stages) {
-            return fail("kernel_sizes", format!("{stages} entries"), "2 to 12 are possible".into());
+            return fail(
+                "kernel_sizes",
+                format!("{stages} entries"),
+                "2 to 12 are possible".into(),
+            );
         }
         if self.strides_between_stages.len() + 1 != stages {
             return fail(
@@ -107,10 +120,16 @@ impl NetworkConfig {
                 format!("{stages} stages need {}", stages - 1),
             );
         }
-        if let Some(kernel) =
-            self.kernel_sizes.iter().find(|kernel| kernel.iter().any(|k| k % 2 == 0 || *k > 15))
+        if let Some(kernel) = self
+            .kernel_sizes
+            .iter()
+            .find(|kernel| kernel.iter().any(|k| k % 2 == 0 || *k > 15))
         {
-            return fail("kernel_sizes", format!("{kernel:?}"), "kernels are odd, 1 to 15".into());
+            return fail(
+                "kernel_sizes",
+                format!("{kernel:?}"),
+                "kernels are odd, 1 to 15".into(),
+            );
         }
         if let Some(stride) = self
             .strides_between_stages
@@ -139,7 +158,11 @@ impl NetworkConfig {
             ("num_tasks", self.num_tasks, MAX_CHANNELS),
         ] {
             if !(1..=most).contains(&value) {
-                return fail(field, value.to_string(), format!("1 to {most} are possible"));
+                return fail(
+                    field,
+                    value.to_string(),
+                    format!("1 to {most} are possible"),
+                );
             }
         }
         if !(2..=MAX_CHANNELS).contains(&self.num_classes) {
@@ -168,9 +191,10 @@ impl NetworkConfig {
                 "it lists different channel counts from 1 to 64 in rising order".into(),
             );
         }
-        for (field, value) in
-            [("norm_eps", self.norm_eps), ("leaky_relu_slope", self.leaky_relu_slope)]
-        {
+        for (field, value) in [
+            ("norm_eps", self.norm_eps),
+            ("leaky_relu_slope", self.leaky_relu_slope),
+        ] {
             if !value.is_finite() || !(0.0..1.0).contains(&value) {
                 return fail(field, value.to_string(), "it must be in [0, 1)".into());
             }

@@ -6,11 +6,17 @@ use crate::TrainError;
 /// Reads a rule as plan files write it: `none`, `zscore`, `zscore_nonzero` or
 /// `clip_LOWER_UPPER_to_0_1`.
 pub fn normalization_from_name(name: &str) -> Result<Normalization, TrainError> {
-    let unknown = || TrainError::UnknownNormalization { found: name.to_owned() };
+    let unknown = || TrainError::UnknownNormalization {
+        found: name.to_owned(),
+    };
     match name {
         "none" => Ok(Normalization::None),
-        "zscore" => Ok(Normalization::ZScore { scope: ZScoreScope::WholeImage }),
-        "zscore_nonzero" => Ok(Normalization::ZScore { scope: ZScoreScope::NonZero }),
+        "zscore" => Ok(Normalization::ZScore {
+            scope: ZScoreScope::WholeImage,
+        }),
+        "zscore_nonzero" => Ok(Normalization::ZScore {
+            scope: ZScoreScope::NonZero,
+        }),
         _ => {
             let bounds = name
                 .strip_prefix("clip_")
@@ -31,8 +37,12 @@ pub fn normalization_from_name(name: &str) -> Result<Normalization, TrainError> 
 pub fn normalization_to_name(rule: &Normalization) -> String {
     match rule {
         Normalization::None => "none".into(),
-        Normalization::ZScore { scope: ZScoreScope::WholeImage } => "zscore".into(),
-        Normalization::ZScore { scope: ZScoreScope::NonZero } => "zscore_nonzero".into(),
+        Normalization::ZScore {
+            scope: ZScoreScope::WholeImage,
+        } => "zscore".into(),
+        Normalization::ZScore {
+            scope: ZScoreScope::NonZero,
+        } => "zscore_nonzero".into(),
         Normalization::ClipRescale { lower, upper } => format!("clip_{lower}_{upper}_to_0_1"),
     }
 }
@@ -60,9 +70,17 @@ mod tests {
     #[test]
     fn names_round_trip() {
         for name in ["none", "zscore", "zscore_nonzero", "clip_-325_325_to_0_1"] {
-            assert_eq!(normalization_to_name(&normalization_from_name(name).unwrap()), name);
+            assert_eq!(
+                normalization_to_name(&normalization_from_name(name).unwrap()),
+                name
+            );
         }
-        for name in ["clip_3_2_to_0_1", "clip_a_b_to_0_1", "minmax", "clip_nan_1_to_0_1"] {
+        for name in [
+            "clip_3_2_to_0_1",
+            "clip_a_b_to_0_1",
+            "minmax",
+            "clip_nan_1_to_0_1",
+        ] {
             assert!(normalization_from_name(name).is_err(), "{name}");
         }
     }

@@ -3,11 +3,20 @@ use uniseg_imaging::{Normalization, ZScoreScope};
 use super::{NetworkConfig, Plan, TaskPlan};
 
 /// CT window of the official preprocessing, in Hounsfield units.
-const CT: Normalization = Normalization::ClipRescale { lower: -325.0, upper: 325.0 };
-const MR: Normalization = Normalization::ZScore { scope: ZScoreScope::WholeImage };
+const CT: Normalization = Normalization::ClipRescale {
+    lower: -325.0,
+    upper: 325.0,
+};
+const MR: Normalization = Normalization::ZScore {
+    scope: ZScoreScope::WholeImage,
+};
 /// Brain MR comes skull-stripped: statistics are taken over the brain alone.
-const BRAIN_MR: Normalization = Normalization::ZScore { scope: ZScoreScope::NonZero };
-const PET: Normalization = Normalization::ZScore { scope: ZScoreScope::WholeImage };
+const BRAIN_MR: Normalization = Normalization::ZScore {
+    scope: ZScoreScope::NonZero,
+};
+const PET: Normalization = Normalization::ZScore {
+    scope: ZScoreScope::WholeImage,
+};
 
 /// The paper's own plan: its eleven upstream tasks on 64 x 192 x 192 patches.
 ///
@@ -19,25 +28,57 @@ pub fn paper() -> Plan {
     let tumour = ["tumour"];
     let tasks = [
         task("liver", &["lits"], &["liver", "tumour"], &ct, mm),
-        task("kidney", &["kits", "kits19"], &["kidney", "tumour"], &ct, mm),
-        task("hepatic_vessel", &["hepatic-vessel"], &["vessel", "tumour"], &ct, mm),
+        task(
+            "kidney",
+            &["kits", "kits19"],
+            &["kidney", "tumour"],
+            &ct,
+            mm,
+        ),
+        task(
+            "hepatic_vessel",
+            &["hepatic-vessel"],
+            &["vessel", "tumour"],
+            &ct,
+            mm,
+        ),
         task("pancreas", &[], &["pancreas", "tumour"], &ct, mm),
         task("colon", &[], &tumour, &ct, mm),
         task("lung", &[], &tumour, &ct, mm),
         task("spleen", &[], &["spleen"], &ct, mm),
-        task("vertebrae", &["verse", "verse20"], &["vertebrae"], &ct, [4.0, 2.0, 2.0]),
+        task(
+            "vertebrae",
+            &["verse", "verse20"],
+            &["vertebrae"],
+            &ct,
+            [4.0, 2.0, 2.0],
+        ),
         task("prostate", &[], &["prostate"], &[("MR", MR)], mm),
         task(
             "brain",
             &["brats", "brats21"],
             &["edema", "non_enhancing", "enhancing"],
-            &[("T1", BRAIN_MR), ("T1ce", BRAIN_MR), ("T2", BRAIN_MR), ("FLAIR", BRAIN_MR)],
+            &[
+                ("T1", BRAIN_MR),
+                ("T1ce", BRAIN_MR),
+                ("T2", BRAIN_MR),
+                ("FLAIR", BRAIN_MR),
+            ],
             [1.0; 3],
         ),
-        task("whole_body", &["autopet"], &tumour, &[("CT", CT), ("PET", PET)], [8.0, 4.0, 4.0]),
+        task(
+            "whole_body",
+            &["autopet"],
+            &tumour,
+            &[("CT", CT), ("PET", PET)],
+            [8.0, 4.0, 4.0],
+        ),
     ];
-    let tasks: Vec<TaskPlan> =
-        tasks.into_iter().enumerate().map(|(id, task)| TaskPlan { id, ..task }).collect();
+    let tasks: Vec<TaskPlan> = tasks
+        .into_iter()
+        .enumerate()
+        .map(|(id, task)| TaskPlan { id, ..task })
+        .collect();
     Plan {
         network: NetworkConfig {
             patch_size: [64, 192, 192],
@@ -63,13 +104,21 @@ fn task(
     channels: &[(&str, Normalization)],
     spacing_zyx_mm: [f64; 3],
 ) -> TaskPlan {
-    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let owned = |names: &[&str]| {
+        names
+            .iter()
+            .map(|&name| name.to_owned())
+            .collect::<Vec<_>>()
+    };
     TaskPlan {
         id: 0,
         name: name.into(),
         aliases: owned(aliases),
         labels: [owned(&["background"]), owned(foreground)].concat(),
-        channels: channels.iter().map(|(modality, _)| (*modality).to_owned()).collect(),
+        channels: channels
+            .iter()
+            .map(|(modality, _)| (*modality).to_owned())
+            .collect(),
         spacing_zyx_mm,
         normalization: channels.iter().map(|(_, rule)| *rule).collect(),
     }

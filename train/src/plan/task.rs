@@ -49,23 +49,37 @@ impl TaskPlan {
 
     pub(super) fn check(&self, index: usize, network: &NetworkConfig) -> Result<(), TrainError> {
         let fail = |field: &str, found: String, expected: String| {
-            Err(TrainError::InvalidPlan { field: format!("tasks[{index}].{field}"), found, expected })
+            Err(TrainError::InvalidPlan {
+                field: format!("tasks[{index}].{field}"),
+                found,
+                expected,
+            })
         };
         if self.id != index {
-            return fail("id", self.id.to_string(), format!("tasks are in id order: {index}"));
+            return fail(
+                "id",
+                self.id.to_string(),
+                format!("tasks are in id order: {index}"),
+            );
         }
         if !(2..=network.num_classes).contains(&self.labels.len()) {
             return fail(
                 "labels",
                 format!("{} labels", self.labels.len()),
-                format!("the network has {} classes, background included", network.num_classes),
+                format!(
+                    "the network has {} classes, background included",
+                    network.num_classes
+                ),
             );
         }
         if network.slots_for(self.channels.len()).is_none() {
             return fail(
                 "channels",
                 format!("{} channels", self.channels.len()),
-                format!("the network has stems for {:?}", network.input_channel_variants),
+                format!(
+                    "the network has stems for {:?}",
+                    network.input_channel_variants
+                ),
             );
         }
         if self.normalization.len() != self.channels.len() {
@@ -75,7 +89,11 @@ impl TaskPlan {
                 format!("there are {} channels", self.channels.len()),
             );
         }
-        if !self.spacing_zyx_mm.iter().all(|s| s.is_finite() && *s > 0.0) {
+        if !self
+            .spacing_zyx_mm
+            .iter()
+            .all(|s| s.is_finite() && *s > 0.0)
+        {
             return fail(
                 "spacing_zyx_mm",
                 format!("{:?}", self.spacing_zyx_mm),

@@ -38,7 +38,9 @@ fn binary(
         return None;
     }
     let at = |values: &[f32], index: usize| values[if values.len() == 1 { 0 } else { index }];
-    let values: Vec<f32> = (0..size).map(|index| function(at(&a, index), at(&b, index))).collect();
+    let values: Vec<f32> = (0..size)
+        .map(|index| function(at(&a, index), at(&b, index)))
+        .collect();
     Some(Constant::f32(shape, &values))
 }
 
@@ -48,13 +50,19 @@ fn transpose(input: &Constant, perm: &[i64], shape: &[usize]) -> Option<Constant
     for axis in (0..strides.len().saturating_sub(1)).rev() {
         strides[axis] = strides[axis + 1] * input.shape[axis + 1];
     }
-    let strides: Vec<usize> =
-        perm.iter().map(|&axis| strides.get(axis as usize).copied()).collect::<Option<_>>()?;
+    let strides: Vec<usize> = perm
+        .iter()
+        .map(|&axis| strides.get(axis as usize).copied())
+        .collect::<Option<_>>()?;
     let count: usize = shape.iter().product();
     let mut bytes = Vec::with_capacity(count * size);
     let mut index = vec![0; shape.len()];
     for _ in 0..count {
-        let from: usize = index.iter().zip(&strides).map(|(i, stride)| i * stride).sum();
+        let from: usize = index
+            .iter()
+            .zip(&strides)
+            .map(|(i, stride)| i * stride)
+            .sum();
         bytes.extend_from_slice(input.bytes.get(from * size..(from + 1) * size)?);
         for axis in (0..shape.len()).rev() {
             index[axis] += 1;
@@ -64,7 +72,11 @@ fn transpose(input: &Constant, perm: &[i64], shape: &[usize]) -> Option<Constant
             index[axis] = 0;
         }
     }
-    Some(Constant { dtype: input.dtype, shape: shape.to_vec(), bytes: bytes.into() })
+    Some(Constant {
+        dtype: input.dtype,
+        shape: shape.to_vec(),
+        bytes: bytes.into(),
+    })
 }
 
 fn concat(inputs: &[&Constant], axis: usize, shape: &[usize]) -> Option<Constant> {
@@ -77,5 +89,9 @@ fn concat(inputs: &[&Constant], axis: usize, shape: &[usize]) -> Option<Constant
             bytes.extend_from_slice(input.bytes.get(block * length..(block + 1) * length)?);
         }
     }
-    Some(Constant { dtype, shape: shape.to_vec(), bytes: bytes.into() })
+    Some(Constant {
+        dtype,
+        shape: shape.to_vec(),
+        bytes: bytes.into(),
+    })
 }
