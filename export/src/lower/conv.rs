@@ -6,98 +6,95 @@ use super::Context;
 use super::row::row;
 use crate::error::ExportError;
 
+/// What burn's descriptions of all convolutions have in common under different types.
+macro_rules! convolution {
+    ($op:ident, $name:literal, $pads:expr, $output_padding:expr) => {
+        Convolution {
+            name: $name,
+            x: &$op.x,
+            weight: &$op.weight,
+            bias: $op.bias.as_ref(),
+            out: &$op.out,
+            strides: &$op.options.stride,
+            pads: $pads,
+            dilations: &$op.options.dilation,
+            groups: $op.options.groups,
+            output_padding: $output_padding,
+        }
+    };
+}
+
+macro_rules! transposed {
+    ($op:ident) => {
+        convolution!(
+            $op,
+            "ConvTranspose",
+            twice(&$op.options.padding),
+            Some(&$op.options.padding_out[..])
+        )
+    };
+}
+
 row!(CONV1D: Module::Conv1d(op) => ["Conv"], |cx| {
-    let o = &op.options;
-    conv(cx, &op.x, &op.weight, op.bias.as_ref(), &o.stride, pairs(&o.padding), &o.dilation,
-        o.groups, &op.out)
+    convolution!(op, "Conv", pairs(&op.options.padding), None).lower(cx)
 });
 row!(CONV2D: Module::Conv2d(op) => ["Conv"], |cx| {
-    let o = &op.options;
-    conv(cx, &op.x, &op.weight, op.bias.as_ref(), &o.stride, pairs(&o.padding), &o.dilation,
-        o.groups, &op.out)
+    convolution!(op, "Conv", pairs(&op.options.padding), None).lower(cx)
 });
 row!(CONV3D: Module::Conv3d(op) => ["Conv"], |cx| {
-    let o = &op.options;
-    conv(cx, &op.x, &op.weight, op.bias.as_ref(), &o.stride, twice(&o.padding), &o.dilation,
-        o.groups, &op.out)
+    convolution!(op, "Conv", twice(&op.options.padding), None).lower(cx)
 });
 row!(CONV_TRANSPOSE1D: Module::ConvTranspose1d(op) => ["ConvTranspose"], |cx| {
-    let o = &op.options;
-    conv_transpose(cx, &op.x, &op.weight, op.bias.as_ref(), &o.stride, &o.padding,
-        &o.padding_out, &o.dilation, o.groups, &op.out)
+    transposed!(op).lower(cx)
 });
 row!(CONV_TRANSPOSE2D: Module::ConvTranspose2d(op) => ["ConvTranspose"], |cx| {
-    let o = &op.options;
-    conv_transpose(cx, &op.x, &op.weight, op.bias.as_ref(), &o.stride, &o.padding,
-        &o.padding_out, &o.dilation, o.groups, &op.out)
+    transposed!(op).lower(cx)
 });
 row!(CONV_TRANSPOSE3D: Module::ConvTranspose3d(op) => ["ConvTranspose"], |cx| {
-    let o = &op.options;
-    conv_transpose(cx, &op.x, &op.weight, op.bias.as_ref(), &o.stride, &o.padding,
-        &o.padding_out, &o.dilation, o.groups, &op.out)
+    transposed!(op).lower(cx)
 });
 
 /// ONNX pads: all the beginnings, then all the ends.
 fn pairs(padding: &[(usize, usize)]) -> Vec<usize> {
-    padding
-        .iter()
-        .map(|p| p.0)
-        .chain(padding.iter().map(|p| p.1))
-        .collect()
+    let (begins, ends): (Vec<_>, Vec<_>) = padding.iter().copied().unzip();
+    [begins, ends].concat()
 }
 
 fn twice(padding: &[usize]) -> Vec<usize> {
     [padding, padding].concat()
 }
 
-#[allow(clippy::too_many_arguments)] // One for each thing that an ONNX Conv says.
-fn conv(
-    cx: &mut Context<'_>,
-    x: &TensorIr,
-    weight: &TensorIr,
-    bias: Option<&TensorIr>,
-    stride: &[usize],
+struct Convolution<'a> {
+    name: &'static str,
+    x: &'a TensorIr,
+    weight: &'a TensorIr,
+    bias: Option<&'a TensorIr>,
+    out: &'a TensorIr,
+    strides: &'a [usize],
+    /// As ONNX has them, see [`pairs`].
     pads: Vec<usize>,
-    dilation: &[usize],
+    dilations: &'a [usize],
     groups: usize,
-    out: &TensorIr,
-) -> Result<(), ExportError> {
-    let mut inputs = vec![cx.read(x)?, cx.read(weight)?];
-    if let Some(bias) = bias {
-        inputs.push(cx.read(bias)?);
-    }
-    cx.node("Conv", &inputs)
-        .ints("dilations", dilation.iter().copied())
-        .int("group", groups)
-        .ints("kernel_shape", weight.shape.iter().skip(2).copied())
-        .ints("pads", pads)
-        .ints("strides", stride.iter().copied())
-        .makes(out)
+    /// Of a transposed convolution.
+    output_padding: Option<&'a [usize]>,
 }
 
-#[allow(clippy::too_many_arguments)] // One for each thing that an ONNX ConvTranspose says.
-fn conv_transpose(
-    cx: &mut Context<'_>,
-    x: &TensorIr,
-    weight: &TensorIr,
-    bias: Option<&TensorIr>,
-    stride: &[usize],
-    padding: &[usize],
-    output_padding: &[usize],
-    dilation: &[usize],
-    groups: usize,
-    out: &TensorIr,
-) -> Result<(), ExportError> {
-    let mut inputs = vec![cx.read(x)?, cx.read(weight)?];
-    if let Some(bias) = bias {
-        inputs.push(cx.read(bias)?);
+impl Convolution<'_> {
+    fn lower(self, cx: &mut Context<'_>) -> Result<(), ExportError> {
+        let mut inputs = vec![cx.read(self.x)?, cx.read(self.weight)?];
+        if let Some(bias) = self.bias {
+            inputs.push(cx.read(bias)?);
+        }
+        let mut node = cx
+            .node(self.name, &inputs)
+            .ints("dilations", self.dilations.iter().copied())
+            .int("group", self.groups)
+            .ints("kernel_shape", self.weight.shape.iter().skip(2).copied())
+            .ints("pads", self.pads)
+            .ints("strides", self.strides.iter().copied());
+        if let Some(padding) = self.output_padding {
+            node = node.ints("output_padding", padding.iter().copied());
+        }
+        node.makes(self.out)
     }
-    cx.node("ConvTranspose", &inputs)
-        .ints("dilations", dilation.iter().copied())
-        .int("group", groups)
-        .ints("kernel_shape", weight.shape.iter().skip(2).copied())
-        .ints("output_padding", output_padding.iter().copied())
-        .ints("pads", twice(padding))
-        .ints("strides", stride.iter().copied())
-        .makes(out)
 }
