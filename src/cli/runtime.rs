@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use uniseg_runtime::{Flavour, InstallStep, install_ort, list_ort};
+use uniseg_runtime::{Flavour, InstallStep, OrtLibrary, install_ort, list_ort};
 
 use super::Outcome;
 use crate::report;
@@ -49,14 +49,16 @@ pub(super) fn run(command: Runtime) -> anyhow::Result<Outcome> {
                 (_, true) => Flavour::OpenVino,
                 _ => Flavour::Cpu,
             };
-            install(flavour)
+            let library = install(flavour)?;
+            report::result(&format!("{}\n", library.path().display()));
+            Ok(Outcome::Done)
         }
         RuntimeCommand::List(command) => list(command),
     }
 }
 
 /// Installs a library and tells what is being done.
-pub(super) fn install(flavour: Flavour) -> anyhow::Result<Outcome> {
+pub(super) fn install(flavour: Flavour) -> anyhow::Result<OrtLibrary> {
     let library = install_ort(flavour, &mut |step| {
         let text = match step {
             InstallStep::AlreadyThere { folder } => {
@@ -75,8 +77,7 @@ pub(super) fn install(flavour: Flavour) -> anyhow::Result<Outcome> {
         };
         report::note(&text);
     })?;
-    report::result(&format!("{}\n", library.path().display()));
-    Ok(Outcome::Done)
+    Ok(library)
 }
 
 fn list(command: List) -> anyhow::Result<Outcome> {
