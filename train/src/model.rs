@@ -56,7 +56,7 @@ impl UniSeg {
     /// Predicts one task for a batch of patches.
     ///
     /// Shapes: `image` [batch, channels, z, y, x] with a channel count that has a stem and the
-    /// plan's patch size; `task` [1], an index into the prompts.
+    /// plan's patch size; `task` `[1]`, an index into the prompts.
     ///
     /// Panics if no stem takes that many channels, as burn's own layers do on shapes that cannot
     /// be.

@@ -29,7 +29,7 @@ impl Deploy {
 
     /// Class scores at full resolution.
     ///
-    /// Shapes: `image` [batch, slots, z, y, x], `task` [1]; returns [batch, classes, z, y, x].
+    /// Shapes: `image` [batch, slots, z, y, x], `task` `[1]`; returns [batch, classes, z, y, x].
     pub fn forward(&self, image: Tensor<5>, task: Tensor<1, Int>) -> Tensor<5> {
         let network = &self.network;
         let stem = network.encoder.stem.finish(self.stem.forward(image));
