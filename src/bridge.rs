@@ -52,6 +52,8 @@ pub fn compile(checkpoint: &Checkpoint) -> Result<Compiled, BridgeError> {
         .export(|tracer| {
             let deploy = tracer.load(&deploy);
             let image = tracer.float::<5>(IMAGE)?;
+            // An input of every artefact. The baseline reads it from here and then has no use for
+            // it, which ONNX allows: one contract for all variants, and no arithmetic for show.
             let task = tracer.int::<1>(TASK)?;
             tracer.output(LOGITS, deploy.forward(image, task))
         })?;
@@ -81,7 +83,7 @@ fn manifest(checkpoint: &Checkpoint) -> Result<Manifest, BridgeError> {
     Ok(Manifest {
         schema_version: SCHEMA_VERSION,
         network: Network {
-            name: "UniSeg".into(),
+            name: plan.network.variant.title().into(),
             patch_zyx: plan.network.patch_size,
             slots: plan.network.stem_slots(),
             classes: plan.network.num_classes,

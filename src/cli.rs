@@ -7,6 +7,7 @@ mod export;
 #[cfg(feature = "train")]
 mod import;
 mod inspect;
+mod phantom;
 mod runtime;
 mod segment;
 mod verify;
@@ -41,6 +42,7 @@ enum Command {
     Verify(verify::Verify),
     Segment(segment::Segment),
     Runtime(runtime::Runtime),
+    Phantom(phantom::Phantom),
     #[cfg(feature = "train")]
     Demo(demo::Demo),
 }
@@ -62,6 +64,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Verify(command) => verify::run(command),
         Command::Segment(command) => segment::run(command),
         Command::Runtime(command) => runtime::run(command),
+        Command::Phantom(command) => phantom::run(command),
         #[cfg(feature = "train")]
         Command::Demo(command) => demo::run(command),
     }

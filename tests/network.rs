@@ -116,7 +116,8 @@ fn burn_computes_the_official_forward_pass() {
         .forward(reference.image("image_c1"))
         .bottleneck;
     reference.check("bottleneck_c1", bottleneck.clone());
-    reference.check("dynamic_prompt_c1", network.prompt.forward(bottleneck));
+    let prompt = network.prompt.as_ref().unwrap();
+    reference.check("dynamic_prompt_c1", prompt.forward(bottleneck));
 }
 
 #[test]

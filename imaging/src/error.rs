@@ -45,6 +45,15 @@ pub enum ImagingError {
         /// Shape in the header.
         expected: Extent,
     },
+    /// A folder to which phantoms are to be written belongs to something else.
+    #[error(
+        "cannot add phantoms to {folder}: it holds other data, or phantoms of another seed or \
+         size; choose another folder"
+    )]
+    ForeignDataset {
+        /// The dataset's folder.
+        folder: PathBuf,
+    },
     /// A grid does not fit the 16-bit sizes of a NIfTI-1 header.
     #[error("a grid of {extent} voxels does not fit a nifti-1 header (at most 32767 each way)")]
     ExtentTooLarge {
@@ -176,6 +185,9 @@ mod tests {
                 path,
                 found: extent,
                 expected: extent,
+            },
+            ImagingError::ForeignDataset {
+                folder: PathBuf::from("a"),
             },
             ImagingError::ExtentTooLarge { extent },
             ImagingError::InvalidSpacing {

@@ -3,4 +3,4 @@
 
 pub mod nifti;
 
-mod atomic;
+pub(crate) mod atomic;

@@ -57,12 +57,12 @@ pub mod volume;
 pub use crop::BoundingBox;
 pub use error::ImagingError;
 pub use format::nifti::{
-    HeaderWarning, NiftiFault, NiftiHeader, NiftiImage, NiftiVersion, read_nifti, write_image,
-    write_labels,
+    HeaderWarning, NiftiChannels, NiftiFault, NiftiHeader, NiftiImage, NiftiVersion, read_nifti,
+    read_nifti_channels, write_image, write_labels,
 };
 pub use geometry::{Affine, Extent, Geometry, SpacingMm};
 pub use intensity::{Normalization, ZScoreScope};
-pub use metrics::{dice, label_counts};
+pub use metrics::{SurfaceDistances, dice, label_counts};
 /// The array library whose types appear in this crate's signatures.
 pub use ndarray;
 pub use recipe::{Preprocessed, Recipe};

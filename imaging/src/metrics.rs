@@ -1,5 +1,10 @@
 //! How well two label maps agree, and how much of each label there is.
 
+mod edt;
+mod surface;
+
+pub use surface::{MISSING_SURFACE_MM, SurfaceDistances};
+
 use ndarray::{ArrayView3, Zip};
 
 /// Dice overlap of one label: twice the intersection over the sum of both sizes.

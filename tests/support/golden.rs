@@ -77,6 +77,7 @@ impl Tensors {
                     .map(|bytes| half_to_f32(u16::from_le_bytes(*bytes)))
                     .collect()
             }
+            Dtype::U8 => tensor.data().iter().copied().map(f32::from).collect(),
             other => panic!("{name} is {other:?}"),
         };
         ArrayD::from_shape_vec(tensor.shape(), values).expect("a tensor of its own shape")

@@ -231,7 +231,7 @@ mod tests {
         let read = Checkpoint::open(folder.path(), &device).unwrap();
         assert_eq!(read.plan, saved.plan);
         let weight = |checkpoint: &Checkpoint| {
-            checkpoint.network.prompt.fuse[1]
+            checkpoint.network.prompt.as_ref().unwrap().fuse[1]
                 .conv
                 .weight
                 .val()

@@ -95,6 +95,17 @@ pub enum TrainError {
         /// The weights file.
         path: PathBuf,
     },
+    /// The saved state of a part of the training cannot be continued from.
+    #[error(
+        "the saved state of the {what} does not fit: {}",
+        list_findings(findings)
+    )]
+    InvalidState {
+        /// "optimiser" or "task sampler".
+        what: &'static str,
+        /// One line for each thing that is wrong.
+        findings: Vec<String>,
+    },
 }
 
 impl TrainError {

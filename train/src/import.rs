@@ -10,18 +10,29 @@ use std::path::Path;
 use burn::prelude::*;
 use burn::store::{ApplyError, ModuleSnapshot, PytorchStore};
 
-use crate::plan::NetworkConfig;
+use crate::plan::{NetworkConfig, Variant};
 use crate::{TrainError, UniSeg};
 
 /// Reads the network of a plan out of an official checkpoint (`.model`, `.pth`).
 ///
 /// Every tensor of the network must be there with its shape, and every tensor of the `state_dict`
-/// must be used: anything else means that the plan is another network's.
+/// must be used: anything else means that the plan is another network's. So is the plan of another
+/// variant than UniSeg, and is refused before the file is read: the released code has no other.
 pub fn official(
     path: &Path,
     config: &NetworkConfig,
     device: &Device,
 ) -> Result<UniSeg, TrainError> {
+    if config.variant != Variant::Uniseg {
+        return Err(TrainError::WeightsDoNotFit {
+            path: path.to_path_buf(),
+            findings: vec![format!(
+                "official checkpoints hold the variant '{}', the plan's is '{}'",
+                Variant::Uniseg,
+                config.variant
+            )],
+        });
+    }
     std::fs::File::open(path).map_err(TrainError::io("read", path))?;
     let not_a_checkpoint = |reason: String| TrainError::NotACheckpoint {
         path: path.to_path_buf(),
@@ -128,4 +139,29 @@ fn names(config: &NetworkConfig) -> Vec<(String, String)> {
     ];
     names.extend(fixed.map(|(from, to)| (from.to_owned(), to.to_owned())));
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::paper;
+
+    #[test]
+    fn other_variants_are_refused_by_name() {
+        for variant in Variant::ALL
+            .into_iter()
+            .filter(|variant| *variant != Variant::Uniseg)
+        {
+            let config = NetworkConfig {
+                variant,
+                ..paper().network
+            };
+            let error = official(Path::new("nowhere.model"), &config, &Device::flex()).unwrap_err();
+            assert!(
+                matches!(error, TrainError::WeightsDoNotFit { .. }),
+                "{error}"
+            );
+            assert!(error.to_string().contains(variant.key()), "{error}");
+        }
+    }
 }

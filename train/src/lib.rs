@@ -6,6 +6,11 @@
 //! | [`model`] | the network itself: stems, encoder, universal prompt, decoder |
 //! | [`import`] | official PyTorch checkpoint -> our checkpoint |
 //! | [`checkpoint`] | our checkpoint: a folder with weights (safetensors) and a plan (JSON) |
+//! | [`data`] | folders of volumes -> checked, preprocessed cases; `tasks.toml` |
+//! | [`loss`] | cross-entropy and soft Dice over all decoder levels, and their targets |
+//! | [`optim`] | SGD as PyTorch's, clipping by global norm, the state to resume from |
+//! | [`schedule`] | the learning rate over time |
+//! | [`sampler`] | which task the next batch is of |
 //!
 //! This crate knows nothing of ONNX or of any inference engine. A trained network leaves it as a
 //! [`checkpoint::Checkpoint`]; the root package turns that into an artefact.
@@ -13,9 +18,14 @@
 //! Axes are (z, y, x); spacing is in millimetres. Tensors are `[batch, channel, z, y, x]`.
 
 pub mod checkpoint;
+pub mod data;
 pub mod import;
+pub mod loss;
 pub mod model;
+pub mod optim;
 pub mod plan;
+pub mod sampler;
+pub mod schedule;
 
 mod error;
 

@@ -2,13 +2,15 @@
 //!
 //! An nnU-Net style encoder and decoder around a learnable *universal prompt*: the prompt is fused
 //! with the bottleneck features into one map per task, and the map of the task at hand is what
-//! tells the decoder what to segment.
+//! tells the decoder what to segment. The paper's [variants](crate::plan::Variant) are the same
+//! network with a part of this left out or moved.
 
 mod block;
 mod decoder;
 mod deploy;
 mod encoder;
 mod prompt;
+mod resize;
 
 pub use block::ConvBlock;
 pub use decoder::{Decoder, DecoderLevel};
@@ -26,10 +28,12 @@ use crate::plan::NetworkConfig;
 pub struct UniSeg {
     /// Stems and strided stages.
     pub encoder: Encoder,
-    /// The universal prompt and its fusion with the image's features.
-    pub prompt: UniversalPrompt,
+    /// The universal prompt and its fusion with the image's features; none in the baseline.
+    pub prompt: Option<UniversalPrompt>,
     /// Up-sampling path and its heads.
     pub decoder: Decoder,
+    /// Whether the task's map goes to the heads instead of the bottleneck.
+    prompts_heads: bool,
 }
 
 /// What the network says about a patch.
@@ -50,19 +54,21 @@ impl UniSeg {
             encoder: Encoder::new(config, device),
             prompt: UniversalPrompt::new(config, device),
             decoder: Decoder::new(config, device),
+            prompts_heads: config.variant.prompts_heads(),
         }
     }
 
     /// Predicts one task for a batch of patches.
     ///
     /// Shapes: `image` [batch, channels, z, y, x] with a channel count that has a stem and the
-    /// plan's patch size; `task` `[1]`, an index into the prompts.
+    /// plan's patch size; `task` `[1]`, an index into the prompts (the baseline does not read it).
     ///
     /// Panics if no stem takes that many channels, as burn's own layers do on shapes that cannot
     /// be.
     pub fn forward(&self, image: Tensor<5>, task: Tensor<1, Int>) -> Prediction {
         let encoded = self.encoder.forward(image);
-        let mut outputs = self.decoder.forward_all(self.condition(encoded, task));
+        let (encoded, map) = self.condition(encoded, task);
+        let mut outputs = self.decoder.forward_all(encoded, map);
         let logits = outputs.remove(0);
         Prediction {
             logits,
@@ -70,47 +76,25 @@ impl UniSeg {
         }
     }
 
-    /// Joins the task's prompt to the bottleneck.
-    fn condition(&self, encoded: Encoded, task: Tensor<1, Int>) -> Encoded {
-        let prompts = self.prompt.forward(encoded.bottleneck.clone());
-        let prompt = prompts.select(1, task);
-        Encoded {
-            bottleneck: Tensor::cat(vec![encoded.bottleneck, prompt], 1),
-            ..encoded
+    /// Joins the task's map to the bottleneck, or hands it out for the heads.
+    fn condition(&self, encoded: Encoded, task: Tensor<1, Int>) -> (Encoded, Option<Tensor<5>>) {
+        let Some(prompt) = &self.prompt else {
+            return (encoded, None);
+        };
+        let map = prompt.forward(encoded.bottleneck.clone()).select(1, task);
+        if self.prompts_heads {
+            return (encoded, Some(map));
         }
+        let bottleneck = Tensor::cat(vec![encoded.bottleneck, map], 1);
+        (
+            Encoded {
+                bottleneck,
+                ..encoded
+            },
+            None,
+        )
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::paper;
-
-    #[test]
-    fn the_paper_network_has_the_papers_parameters() {
-        // uniseg spec, section 6; `num_params` does not initialise lazily created weights.
-        let model = UniSeg::new(&paper().network, &Device::flex());
-        assert_eq!(model.num_params(), 32_114_381);
-    }
-
-    #[test]
-    fn outputs_have_the_shapes_of_their_levels() {
-        let config = NetworkConfig {
-            patch_size: [8, 16, 16],
-            strides_between_stages: vec![[1, 2, 2], [2; 3]],
-            kernel_sizes: vec![[1, 3, 3], [3; 3], [3; 3]],
-            base_num_features: 4,
-            num_tasks: 3,
-            num_classes: 3,
-            input_channel_variants: vec![1, 2],
-            ..paper().network
-        };
-        let device = Device::flex();
-        let model = UniSeg::new(&config, &device);
-        let task = Tensor::<1, Int>::from_ints([2], &device);
-        let prediction = model.forward(Tensor::zeros([2, 2, 8, 16, 16], &device), task);
-        assert_eq!(prediction.logits.dims(), [2, 3, 8, 16, 16]);
-        let deep: Vec<_> = prediction.deep.iter().map(|level| level.dims()).collect();
-        assert_eq!(deep, [[2, 3, 8, 8, 8]]);
-    }
-}
+mod tests;

@@ -4,11 +4,13 @@ mod network;
 mod normalization;
 mod paper;
 mod task;
+mod variant;
 
 pub use network::NetworkConfig;
 pub use normalization::{normalization_from_name, normalization_to_name};
 pub use paper::paper;
 pub use task::TaskPlan;
+pub use variant::Variant;
 
 use std::path::Path;
 
@@ -41,6 +43,26 @@ impl Plan {
             source,
         })?;
         plan.complete()
+    }
+
+    /// The plan of one task's baseline: a network of its own with the same trunk, the task's
+    /// classes and the one stem that its images need. None if there is no such task.
+    pub fn baseline_of(&self, task: usize) -> Option<Self> {
+        let task = TaskPlan {
+            id: 0,
+            ..self.tasks.get(task)?.clone()
+        };
+        let network = NetworkConfig {
+            variant: Variant::Baseline,
+            num_tasks: 1,
+            num_classes: task.labels.len(),
+            input_channel_variants: vec![task.channels.len()],
+            ..self.network.clone()
+        };
+        Some(Self {
+            network,
+            tasks: vec![task],
+        })
     }
 
     /// Adds generic tasks where there are none, and checks everything.
@@ -86,6 +108,11 @@ mod tests {
         assert_eq!(plan.tasks[1].labels, ["background", "label1", "label2"]);
         assert_eq!(plan.tasks[1].spacing_zyx_mm, [1.0; 3]);
         assert_eq!(plan.network.max_num_features, 320);
+        assert_eq!(
+            plan.network.variant,
+            Variant::Uniseg,
+            "plans of before there were variants"
+        );
     }
 
     #[test]
@@ -94,6 +121,19 @@ mod tests {
         let text = serde_json::to_string(&plan).unwrap();
         let again: Plan = serde_json::from_str(&text).unwrap();
         assert_eq!(again.complete().unwrap(), plan);
+    }
+
+    #[test]
+    fn every_task_of_the_paper_has_a_baseline() {
+        let universal = paper();
+        for task in &universal.tasks {
+            let plan = universal.baseline_of(task.id).unwrap();
+            assert_eq!(plan.clone().complete().unwrap(), plan);
+            assert_eq!(plan.network.num_classes, task.labels.len());
+            assert_eq!(plan.network.stem_slots(), task.channels.len());
+            assert_eq!(plan.tasks[0].name, task.name);
+        }
+        assert_eq!(universal.baseline_of(11), None);
     }
 
     #[test]
@@ -110,6 +150,11 @@ mod tests {
             ),
             ("[1, 2]", "[2, 2]", "input_channel_variants"),
             ("\"num_tasks\": 2", "\"num_tasks\": 9000000000", "num_tasks"),
+            (
+                "\"num_tasks\": 2",
+                "\"num_tasks\": 2, \"variant\": \"baseline\"",
+                "num_tasks",
+            ),
         ] {
             let plan: Plan = serde_json::from_str(&MINIMAL.replace(from, to)).unwrap();
             let error = plan.complete().unwrap_err().to_string();

@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 ///
 /// The bytes reach the disk before the name does, so a full disk, a crash or a kill leaves either
 /// the old file or none. `gzip` compresses on the way; the same bytes in give the same bytes out.
-pub(super) fn write_atomically(
+pub(crate) fn write_atomically(
     path: &Path,
     gzip: bool,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,

@@ -44,6 +44,17 @@ pub struct NiftiImage {
     pub warnings: Vec<HeaderWarning>,
 }
 
+/// The content of a file with one or more channels on one grid.
+#[derive(Debug, Clone)]
+pub struct NiftiChannels {
+    /// The channels, in the file's order; at least one.
+    pub channels: Vec<Volume<f32>>,
+    /// The header of one channel, to be passed on to results on the same grid.
+    pub header: NiftiHeader,
+    /// What was odd and how it was read.
+    pub warnings: Vec<HeaderWarning>,
+}
+
 /// A checked header: the file's own bytes, and the geometry they were found to mean.
 ///
 /// Results written with it keep the bytes of shape, sform, qform, voxel sizes and units, even
@@ -99,28 +110,187 @@ pub fn read_nifti(path: &Path) -> Result<NiftiImage, ImagingError> {
     })
 }
 
+/// Reads an image with a channel dimension, as the Medical Segmentation Decathlon stores several
+/// modalities: 4-D, channels last in the header, each of them a volume on the same grid.
+///
+/// A three-dimensional image is one channel. The header is that of one channel, so that results
+/// on the grid are three-dimensional. All else is as in [`read_nifti`].
+///
+/// Errors: [`ImagingError::ReadNifti`] with the fault. Memory grows only with data that arrived.
+pub fn read_nifti_channels(path: &Path) -> Result<NiftiChannels, ImagingError> {
+    read_channels(path).map_err(|fault| ImagingError::ReadNifti {
+        path: path.to_path_buf(),
+        fault,
+    })
+}
+
 fn read(path: &Path) -> Result<NiftiImage, NiftiFault> {
-    let mut source = Source::open(path)?;
-    let raw = RawHeader::read(&mut source)?;
-    let (layout, mut warnings) = Layout::interpret(&raw.fields()?, raw.version())?;
-    source.check_claim(layout.end())?;
-    source.skip(
-        layout.data_offset() - raw.bytes().len() as u64,
-        layout.end(),
-    )?;
-    let voxels = decode::read_voxels(&mut source, &layout, raw.byte_order())?;
-    let surplus = source.finish(layout.end())?;
-    if surplus > 0 {
-        warnings.push(HeaderWarning::SurplusBytes { count: surplus });
+    let file = Opened::open(path)?;
+    if file.layout.frames() != 1 {
+        return Err(NiftiFault::NotThreeDimensional {
+            shape: file.shape(),
+        });
     }
-    let geometry = *layout.geometry();
-    // The array was made with the layout's extent.
-    let volume = Volume::new(voxels, geometry).map_err(|_| NiftiFault::TooManyVoxels {
-        shape: layout.shape_xyz(),
-    })?;
+    // Further dimensions of size one are kept as the file has them.
+    let header = file.header();
+    let (mut channels, warnings) = file.read_frames()?;
+    let volume = channels.pop().ok_or(NiftiFault::Empty)?;
     Ok(NiftiImage {
         volume,
-        header: NiftiHeader { raw, geometry },
+        header,
         warnings,
     })
+}
+
+fn read_channels(path: &Path) -> Result<NiftiChannels, NiftiFault> {
+    let file = Opened::open(path)?;
+    let mut header = file.header();
+    header.raw = header.raw.with_one_frame();
+    let (channels, warnings) = file.read_frames()?;
+    Ok(NiftiChannels {
+        channels,
+        header,
+        warnings,
+    })
+}
+
+/// A file whose header is understood and whose voxels come next.
+struct Opened {
+    source: Source,
+    raw: RawHeader,
+    layout: Layout,
+    warnings: Vec<HeaderWarning>,
+}
+
+impl Opened {
+    fn open(path: &Path) -> Result<Self, NiftiFault> {
+        let mut source = Source::open(path)?;
+        let raw = RawHeader::read(&mut source)?;
+        let (layout, warnings) = Layout::interpret(&raw.fields()?, raw.version())?;
+        Ok(Self {
+            source,
+            raw,
+            layout,
+            warnings,
+        })
+    }
+
+    /// Sizes along x, y, z and the frames.
+    fn shape(&self) -> Vec<i64> {
+        let frames = self.layout.frames() as i64;
+        let sizes = self.layout.shape_xyz().map(|size| size as i64);
+        sizes.into_iter().chain([frames]).collect()
+    }
+
+    fn header(&self) -> NiftiHeader {
+        NiftiHeader {
+            raw: self.raw.clone(),
+            geometry: *self.layout.geometry(),
+        }
+    }
+
+    fn read_frames(mut self) -> Result<(Vec<Volume<f32>>, Vec<HeaderWarning>), NiftiFault> {
+        let layout = &self.layout;
+        self.source.check_claim(layout.end())?;
+        self.source.skip(
+            layout.data_offset() - self.raw.bytes().len() as u64,
+            layout.end(),
+        )?;
+        let mut frames = Vec::new();
+        for _ in 0..layout.frames() {
+            let voxels = decode::read_voxels(&mut self.source, layout, self.raw.byte_order())?;
+            // The array was made with the layout's extent.
+            let volume = Volume::new(voxels, *layout.geometry());
+            frames.push(volume.map_err(|_| NiftiFault::TooManyVoxels {
+                shape: layout.shape_xyz(),
+            })?);
+        }
+        let surplus = self.source.finish(layout.end())?;
+        if surplus > 0 {
+            self.warnings
+                .push(HeaderWarning::SurplusBytes { count: surplus });
+        }
+        Ok((frames, self.warnings))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::{Extent, SpacingMm};
+    use ndarray::Array3;
+
+    /// A file of two channels: three-dimensional bytes under a four-dimensional header.
+    fn two_channels(folder: &Path, dims: [i16; 8]) -> std::path::PathBuf {
+        let spacing = SpacingMm::from_zyx([3.0, 1.0, 2.0]).unwrap();
+        let geometry = Geometry::axis_aligned(Extent::from_zyx([6, 4, 5]), spacing);
+        let voxels = Array3::from_shape_fn((6, 4, 5), |(z, y, x)| (100 * z + 10 * y + x) as f32);
+        let path = folder.join("case.nii");
+        write_image(&path, &Volume::new(voxels, geometry).unwrap()).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        for (i, size) in dims.into_iter().enumerate() {
+            bytes[40 + 2 * i..42 + 2 * i].copy_from_slice(&size.to_le_bytes());
+        }
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    #[test]
+    fn channels_are_split_and_keep_their_grid() {
+        let folder = tempfile::tempdir().unwrap();
+        // Decathlon writes 4-D, some tools put channels into the fifth dimension.
+        for dims in [[4, 5, 4, 3, 2, 1, 1, 1], [5, 5, 4, 3, 1, 2, 1, 1]] {
+            let path = two_channels(folder.path(), dims);
+            let image = read_nifti_channels(&path).unwrap();
+            assert_eq!(image.channels.len(), 2);
+            for (index, channel) in image.channels.iter().enumerate() {
+                assert_eq!(channel.geometry().extent, Extent::from_zyx([3, 4, 5]));
+                assert_eq!(channel.geometry().spacing.zyx(), [3.0, 1.0, 2.0]);
+                assert_eq!(channel.voxels()[[1, 2, 3]], (300 * index + 123) as f32);
+            }
+            let labels = image.channels[1].voxels().mapv(|v| v as u16);
+            let out = folder.path().join("labels.nii.gz");
+            write_labels(&out, &labels, &image.header).unwrap();
+            let again = read_nifti(&out).unwrap();
+            assert_eq!(again.volume.voxels(), image.channels[1].voxels());
+            assert!(matches!(
+                read_nifti(&path).unwrap_err(),
+                ImagingError::ReadNifti {
+                    fault: NiftiFault::NotThreeDimensional { .. },
+                    ..
+                }
+            ));
+        }
+    }
+
+    #[test]
+    fn a_three_dimensional_image_is_one_channel() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = two_channels(folder.path(), [3, 5, 4, 6, 1, 1, 1, 1]);
+        let channels = read_nifti_channels(&path).unwrap().channels;
+        let image = read_nifti(&path).unwrap();
+        assert_eq!(channels, [image.volume]);
+    }
+
+    #[test]
+    fn claimed_channels_must_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        for (dims, missing) in [
+            ([4, 5, 4, 3, 3, 1, 1, 1], true),
+            ([4, 5, 4, 3, i16::MAX, 1, 1, 1], true),
+            ([5, 5, 4, 3, 2, 2, 1, 1], false),
+            ([4, 5, 4, 3, 0, 1, 1, 1], false),
+        ] {
+            let path = two_channels(folder.path(), dims);
+            let ImagingError::ReadNifti { fault, .. } = read_nifti_channels(&path).unwrap_err()
+            else {
+                panic!("not a read error: {dims:?}");
+            };
+            assert_eq!(
+                matches!(fault, NiftiFault::MissingData { .. }),
+                missing,
+                "{fault:?}"
+            );
+        }
+    }
 }

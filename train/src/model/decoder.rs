@@ -4,6 +4,7 @@ use burn::prelude::*;
 
 use super::block::{ConvBlock, he_normal};
 use super::encoder::Encoded;
+use super::resize::trilinear;
 use crate::plan::NetworkConfig;
 
 /// One resolution of the decoder.
@@ -13,7 +14,7 @@ pub struct DecoderLevel {
     pub up: ConvTranspose3d,
     /// Two blocks over (up-sampled, skip).
     pub blocks: Vec<ConvBlock>,
-    /// 1 x 1 x 1 convolution to class scores, without bias.
+    /// 1 x 1 x 1 convolution to class scores, without bias; of (features, task map) in UniSeg-T.
     pub head: Conv3d,
 }
 
@@ -21,6 +22,17 @@ impl DecoderLevel {
     fn features(&self, x: Tensor<5>, skip: Tensor<5>) -> Tensor<5> {
         let joined = Tensor::cat(vec![self.up.forward(x), skip], 1);
         self.blocks.iter().fold(joined, |x, block| block.forward(x))
+    }
+
+    /// Class scores of the level's features and, where there is one, of a task map
+    /// [batch, 1, z, y, x] of any size.
+    fn scores(&self, features: Tensor<5>, map: Option<&Tensor<5>>) -> Tensor<5> {
+        let Some(map) = map else {
+            return self.head.forward(features);
+        };
+        let [.., depth, height, width] = features.dims();
+        let map = trilinear(map.clone(), [depth, height, width]);
+        self.head.forward(Tensor::cat(vec![features, map], 1))
     }
 }
 
@@ -40,8 +52,10 @@ impl Decoder {
                 // The stage whose skip this level takes.
                 let stage = deepest - 1 - level;
                 let features = config.features(stage);
-                // The task's prompt is one more channel beside the bottleneck's.
-                let below = config.features(stage + 1) + usize::from(level == 0);
+                // The task's map is one more channel beside the bottleneck's, or the head's.
+                let prompted = level == 0 && config.variant.prompts_bottleneck();
+                let below = config.features(stage + 1) + usize::from(prompted);
+                let scored = features + usize::from(config.variant.prompts_heads());
                 let stride = config.strides_between_stages[stage];
                 // Kernels are indexed from the end of the list, so that the finest level has the
                 // kernel of stage 1, not that of stage 0 (uniseg spec, section 1).
@@ -55,9 +69,9 @@ impl Decoder {
                         .with_initializer(he_normal(up_fan_in, slope))
                         .init(device),
                     blocks: vec![block([2 * features, features]), block([features; 2])],
-                    head: Conv3dConfig::new([features, config.num_classes], [1; 3])
+                    head: Conv3dConfig::new([scored, config.num_classes], [1; 3])
                         .with_bias(false)
-                        .with_initializer(he_normal(features, slope))
+                        .with_initializer(he_normal(scored, slope))
                         .init(device),
                 }
             })
@@ -65,23 +79,23 @@ impl Decoder {
         Self { levels }
     }
 
-    /// Class scores of every level, finest first.
-    pub(super) fn forward_all(&self, encoded: Encoded) -> Vec<Tensor<5>> {
+    /// Class scores of every level, finest first. `map` is the task's, if the heads take one.
+    pub(super) fn forward_all(&self, encoded: Encoded, map: Option<Tensor<5>>) -> Vec<Tensor<5>> {
         let mut outputs: Vec<_> = self
             .walk(encoded)
-            .map(|(level, x)| level.head.forward(x))
+            .map(|(level, x)| level.scores(x, map.as_ref()))
             .collect();
         outputs.reverse();
         outputs
     }
 
     /// Class scores at full resolution only: no head of a coarser level is computed.
-    pub(super) fn forward_finest(&self, encoded: Encoded) -> Tensor<5> {
+    pub(super) fn forward_finest(&self, encoded: Encoded, map: Option<Tensor<5>>) -> Tensor<5> {
         let (level, features) = self
             .walk(encoded)
             .last()
             .expect("a checked plan has at least two stages");
-        level.head.forward(features)
+        level.scores(features, map.as_ref())
     }
 
     /// Each level with its features, coarsest first.

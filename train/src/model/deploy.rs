@@ -33,8 +33,8 @@ impl Deploy {
     pub fn forward(&self, image: Tensor<5>, task: Tensor<1, Int>) -> Tensor<5> {
         let network = &self.network;
         let stem = network.encoder.stem.finish(self.stem.forward(image));
-        let encoded = network.condition(network.encoder.encode(stem), task);
-        network.decoder.forward_finest(encoded)
+        let (encoded, map) = network.condition(network.encoder.encode(stem), task);
+        network.decoder.forward_finest(encoded, map)
     }
 }
 

@@ -1,12 +1,16 @@
 use serde::{Deserialize, Serialize};
 
+use super::Variant;
 use crate::TrainError;
 
-/// The shape of a UniSeg network.
+/// The shape of a UniSeg network or of one of its variants.
 ///
 /// Field names are those of nnU-Net v1's plan files where it has the field. Arrays are (z, y, x).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NetworkConfig {
+    /// How the network is told its task. Plan files that do not say mean [`Variant::Uniseg`].
+    #[serde(default)]
+    pub variant: Variant,
     /// Patch the network sees, in voxels. The universal prompt ties the network to it.
     pub patch_size: [usize; 3],
     /// Stride with which each stage after the first begins; one entry fewer than stages.
@@ -21,7 +25,7 @@ pub struct NetworkConfig {
     /// Features of each stage, where they are not the doubling rule's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage_channels: Option<Vec<usize>>,
-    /// Tasks, and so prompts.
+    /// Tasks, and so prompts; 1 for the baseline, which has none.
     pub num_tasks: usize,
     /// Channels of the logits: the most classes any task has, background included.
     pub num_classes: usize,
@@ -164,6 +168,16 @@ impl NetworkConfig {
                     format!("1 to {most} are possible"),
                 );
             }
+        }
+        if !self.variant.has_prompt() && self.num_tasks != 1 {
+            return fail(
+                "num_tasks",
+                self.num_tasks.to_string(),
+                format!(
+                    "the variant '{}' has no prompt, so it has 1 task: make one plan for each",
+                    self.variant
+                ),
+            );
         }
         if !(2..=MAX_CHANNELS).contains(&self.num_classes) {
             return fail(

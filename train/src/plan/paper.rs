@@ -1,6 +1,6 @@
 use uniseg_imaging::{Normalization, ZScoreScope};
 
-use super::{NetworkConfig, Plan, TaskPlan};
+use super::{NetworkConfig, Plan, TaskPlan, Variant};
 
 /// CT window of the official preprocessing, in Hounsfield units.
 const CT: Normalization = Normalization::ClipRescale {
@@ -81,6 +81,7 @@ pub fn paper() -> Plan {
         .collect();
     Plan {
         network: NetworkConfig {
+            variant: Variant::Uniseg,
             patch_size: [64, 192, 192],
             strides_between_stages: vec![[1, 2, 2], [2; 3], [2; 3], [2; 3], [2; 3]],
             kernel_sizes: vec![[1, 3, 3], [3; 3], [3; 3], [3; 3], [3; 3], [3; 3]],

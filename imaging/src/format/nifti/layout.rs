@@ -19,6 +19,7 @@ const SPACING_TOLERANCE: f64 = 0.01;
 pub(super) struct Layout {
     geometry: Geometry,
     shape_xyz: [u64; 3],
+    frames: usize,
     voxels: usize,
     scalar: Scalar,
     scaling: Option<(f64, f64)>,
@@ -33,10 +34,10 @@ impl Layout {
         version: NiftiVersion,
     ) -> Result<(Self, Vec<HeaderWarning>), NiftiFault> {
         let mut warnings = Vec::new();
-        let shape_xyz = shape(&fields.dim)?;
+        let (shape_xyz, frames) = shape(&fields.dim)?;
         let scalar = scalar(fields.datatype, fields.bitpix)?;
         let data_offset = data_offset(fields.vox_offset, version, &mut warnings)?;
-        let (voxels, end) = sizes(shape_xyz, scalar, data_offset)
+        let (voxels, end) = sizes(shape_xyz, frames, scalar, data_offset)
             .ok_or(NiftiFault::TooManyVoxels { shape: shape_xyz })?;
         let [x, y, z] = shape_xyz.map(|n| n as usize);
         let (spacing, affine) = placement(fields, &mut warnings)?;
@@ -49,6 +50,7 @@ impl Layout {
         let layout = Self {
             geometry,
             shape_xyz,
+            frames,
             voxels,
             scalar,
             scaling,
@@ -66,6 +68,12 @@ impl Layout {
         self.shape_xyz
     }
 
+    /// Images in the file, one behind the other: the size of the fourth dimension.
+    pub(super) fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// Voxels of one frame.
     pub(super) fn voxels(&self) -> usize {
         self.voxels
     }
@@ -90,22 +98,28 @@ impl Layout {
     }
 }
 
-fn shape(dim: &[i64; 8]) -> Result<[u64; 3], NiftiFault> {
+/// Sizes along (x, y, z) and the number of frames: the one further dimension that is not 1.
+fn shape(dim: &[i64; 8]) -> Result<([u64; 3], usize), NiftiFault> {
     let count = usize::try_from(dim[0])
         .ok()
         .filter(|count| (1..=7).contains(count));
     let used = count.map(|count| &dim[1..=count]);
     let used = used.ok_or(NiftiFault::DimensionCount { found: dim[0] })?;
-    let [x, y, z, rest @ ..] = used else {
-        return Err(NiftiFault::NotThreeDimensional {
-            shape: used.to_vec(),
-        });
+    let beyond = || NiftiFault::NotThreeDimensional {
+        shape: used.to_vec(),
     };
-    if rest.iter().any(|size| *size != 1) {
-        return Err(NiftiFault::NotThreeDimensional {
-            shape: used.to_vec(),
-        });
-    }
+    let [x, y, z, rest @ ..] = used else {
+        return Err(beyond());
+    };
+    let mut many = rest.iter().filter(|size| **size != 1);
+    let frames = match (many.next(), many.next()) {
+        (None, _) => 1,
+        (Some(&count), None) => usize::try_from(count)
+            .ok()
+            .filter(|count| *count > 0)
+            .ok_or_else(beyond)?,
+        _ => return Err(beyond()),
+    };
     let mut shape = [0; 3];
     for ((out, &found), axis) in shape.iter_mut().zip([x, y, z]).zip(AXES) {
         *out = u64::try_from(found)
@@ -113,7 +127,7 @@ fn shape(dim: &[i64; 8]) -> Result<[u64; 3], NiftiFault> {
             .filter(|size| *size > 0)
             .ok_or(NiftiFault::InvalidExtent { axis, found })?;
     }
-    Ok(shape)
+    Ok((shape, frames))
 }
 
 fn scalar(code: i16, bitpix: i16) -> Result<Scalar, NiftiFault> {
@@ -188,13 +202,14 @@ fn data_offset(
     }
 }
 
-/// Number of voxels and end of the data, if memory could address the f32 voxels.
-fn sizes(shape: [u64; 3], scalar: Scalar, data_offset: u64) -> Option<(usize, u64)> {
+/// Voxels of a frame and end of the data, if memory could address the f32 voxels of all frames.
+fn sizes(shape: [u64; 3], frames: usize, scalar: Scalar, data_offset: u64) -> Option<(usize, u64)> {
     let voxels = shape[0].checked_mul(shape[1])?.checked_mul(shape[2])?;
-    let end = voxels
+    let all = voxels.checked_mul(u64::try_from(frames).ok()?)?;
+    let end = all
         .checked_mul(scalar.size() as u64)?
         .checked_add(data_offset)?;
-    isize::try_from(voxels.checked_mul(size_of::<f32>() as u64)?).ok()?;
+    isize::try_from(all.checked_mul(size_of::<f32>() as u64)?).ok()?;
     Some((usize::try_from(voxels).ok()?, end))
 }
 

@@ -210,6 +210,22 @@ impl RawHeader {
         header
     }
 
+    /// This header for one three-dimensional frame of the image.
+    pub(super) fn with_one_frame(&self) -> Self {
+        let mut header = self.clone();
+        match self.version {
+            NiftiVersion::Nifti1 => {
+                header.put(40, 3_i16.to_le_bytes());
+                (4..8).for_each(|i| header.put(40 + 2 * i, 1_i16.to_le_bytes()));
+            }
+            NiftiVersion::Nifti2 => {
+                header.put(16, 3_i64.to_le_bytes());
+                (4..8).for_each(|i| header.put(16 + 8 * i, 1_i64.to_le_bytes()));
+            }
+        }
+        header
+    }
+
     /// The fields, unchecked but for what the [`nifti`](::nifti) crate needs to read them.
     ///
     /// Errors: [`NiftiFault::DimensionCount`], because that crate takes a wrong count of
