@@ -5,11 +5,15 @@ mod demo;
 #[cfg(feature = "train")]
 mod export;
 #[cfg(feature = "train")]
+mod finetune;
+#[cfg(feature = "train")]
 mod import;
 mod inspect;
 mod phantom;
 mod runtime;
 mod segment;
+#[cfg(feature = "train")]
+mod train;
 mod verify;
 
 use std::num::NonZeroUsize;
@@ -35,6 +39,10 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 enum Command {
     #[cfg(feature = "train")]
+    Train(train::Train),
+    #[cfg(feature = "train")]
+    Finetune(finetune::Finetune),
+    #[cfg(feature = "train")]
     Import(import::Import),
     #[cfg(feature = "train")]
     Export(export::Export),
@@ -56,6 +64,10 @@ pub(crate) enum Outcome {
 
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
+        #[cfg(feature = "train")]
+        Command::Train(command) => train::run(command),
+        #[cfg(feature = "train")]
+        Command::Finetune(command) => finetune::run(command),
         #[cfg(feature = "train")]
         Command::Import(command) => import::run(command),
         #[cfg(feature = "train")]

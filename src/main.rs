@@ -3,6 +3,8 @@
 mod cli;
 mod preview;
 mod report;
+#[cfg(feature = "train")]
+mod watch;
 
 use std::process::ExitCode;
 

@@ -47,6 +47,16 @@ pub(crate) fn error(error: &anyhow::Error) {
     note(&sentence);
 }
 
+/// A progress bar: on a terminal, hidden elsewhere.
+pub(crate) fn bar() -> ProgressBar {
+    let target = if io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    ProgressBar::with_draw_target(None, target)
+}
+
 /// Shows where a case is: a bar on a terminal, nothing elsewhere.
 pub(crate) struct CaseProgress {
     bar: ProgressBar,
@@ -54,12 +64,7 @@ pub(crate) struct CaseProgress {
 
 impl CaseProgress {
     pub(crate) fn new() -> Self {
-        let target = if io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
+        let bar = bar();
         // The template is a constant; were it wrong, the default style would do.
         if let Ok(style) = ProgressStyle::with_template("{msg:<28} {wide_bar} {pos}/{len} {eta}") {
             bar.set_style(style);

@@ -3,15 +3,22 @@
 
 /// SplitMix64. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
 #[derive(Debug, Clone)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
+    /// A stream of its own for every step of a training run.
+    pub(crate) fn for_step(seed: u64, step: u64) -> Self {
+        let base = Self(seed).next();
+        // An odd constant: different steps begin at different places.
+        Self(base.wrapping_add(step.wrapping_mul(0xd134_2543_de82_ef95)))
+    }
+
     /// A stream of its own for a name, so that a case's choices do not depend on its neighbours.
-    pub(super) fn for_name(seed: u64, name: &str) -> Self {
+    pub(crate) fn for_name(seed: u64, name: &str) -> Self {
         // FNV-1a.
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -19,7 +26,7 @@ impl Random {
         Self(seed ^ hash)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,7 +35,7 @@ impl Random {
     }
 
     /// A whole number below `end`, which is not 0. Its bias is below `end / 2^64`.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }
 
