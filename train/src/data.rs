@@ -37,7 +37,7 @@ pub mod tasks;
 mod atomic;
 mod error;
 mod parallel;
-mod random;
+pub(crate) mod random;
 mod source;
 #[cfg(test)]
 mod testing;

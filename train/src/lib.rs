@@ -7,6 +7,7 @@
 //! | [`import`] | official PyTorch checkpoint -> our checkpoint |
 //! | [`checkpoint`] | our checkpoint: a folder with weights (safetensors) and a plan (JSON) |
 //! | [`data`] | folders of volumes -> checked, preprocessed cases; `tasks.toml` |
+//! | [`augment`] | nnU-Net's random rotations, scalings, noise and contrasts of training patches |
 //! | [`loss`] | cross-entropy and soft Dice over all decoder levels, and their targets |
 //! | [`optim`] | SGD as PyTorch's, clipping by global norm, the state to resume from |
 //! | [`schedule`] | the learning rate over time |
@@ -17,6 +18,7 @@
 //!
 //! Axes are (z, y, x); spacing is in millimetres. Tensors are `[batch, channel, z, y, x]`.
 
+pub mod augment;
 pub mod checkpoint;
 pub mod data;
 pub mod import;
