@@ -98,6 +98,16 @@ pub enum TrainError {
         /// The weights file.
         path: PathBuf,
     },
+    /// A setting of the augmentation makes no sense.
+    #[error("the augmentation's {field} is {found}, but {expected}")]
+    InvalidAugmentation {
+        /// The setting, as in "rotation.degrees".
+        field: String,
+        /// What it is.
+        found: String,
+        /// What it has to satisfy.
+        expected: String,
+    },
     /// The saved state of a part of the training cannot be continued from.
     #[error(
         "the saved state of the {what} does not fit: {}",
