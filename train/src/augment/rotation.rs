@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::range::{self, Range};
 use super::Random;
+use super::range::{self, Range};
 use crate::TrainError;
 
 /// Rotation of the patch about its centre: an angle about each axis is drawn for a sample.
