@@ -1,6 +1,15 @@
 //! One channel of an image at a time, and its statistics.
 
-use ndarray::{Array4, Axis};
+use ndarray::{Array, Array4, Axis, Dimension};
+
+/// The same array with its elements in row-major order; nothing is copied if they are already.
+pub(super) fn row_major<T: Clone, D: Dimension>(array: Array<T, D>) -> Array<T, D> {
+    if array.is_standard_layout() {
+        array
+    } else {
+        array.as_standard_layout().into_owned()
+    }
+}
 
 /// Voxels of each channel, row-major, with the extent (z, y, x) that all share.
 pub(super) fn channels(image: &mut Array4<f32>) -> (impl Iterator<Item = &mut [f32]>, [usize; 3]) {

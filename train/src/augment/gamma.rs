@@ -86,15 +86,15 @@ fn raise(voxels: &mut [f32], power: f32, inverted: bool) {
     let sign = if inverted { -1.0 } else { 1.0 };
     let before = mean_and_deviation(voxels);
     let (low, high) = extremes(voxels);
+    let range = high - low + EPSILON;
     let low = if inverted { -high } else { low };
-    let range = extremes(voxels).1 - extremes(voxels).0 + EPSILON;
     for v in voxels.iter_mut() {
         *v = ((sign * *v - low) / range).max(0.0).powf(power) * range + low;
     }
     let after = mean_and_deviation(voxels);
     let scale = before.1 / (after.1 + 1e-8);
     for v in voxels {
-        *v = (sign as f64 * ((f64::from(*v) - after.0) * scale) + before.0) as f32;
+        *v = (f64::from(sign) * (f64::from(*v) - after.0) * scale + before.0) as f32;
     }
 }
 

@@ -3,6 +3,7 @@
 use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
+use super::channel::row_major;
 use super::range;
 use super::{Random, Sample};
 use crate::TrainError;
@@ -44,10 +45,10 @@ impl Mirror {
                 label.invert_axis(Axis(axis));
             }
         }
-        // Row-major again, at the cost of one copy however many axes were mirrored.
+        // One copy, however many axes were mirrored.
         Sample {
-            image: image.as_standard_layout().into_owned(),
-            label: label.as_standard_layout().into_owned(),
+            image: row_major(image),
+            label: row_major(label),
         }
     }
 }

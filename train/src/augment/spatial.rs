@@ -15,6 +15,7 @@ use std::ops::Range;
 use ndarray::{Array3, Array4, Axis, Zip, s};
 use uniseg_imaging::{CubicTap, Extent, SPLINE_REACH, fit_spline};
 
+use super::channel::row_major;
 use super::rotation::{IDENTITY, Matrix, turn};
 use super::{Augmentation, Random, Sample};
 use crate::data::Block;
@@ -51,8 +52,8 @@ impl Spatial {
     /// Reads the patch's voxels out of the block, whose image becomes spline coefficients on the
     /// way.
     pub(super) fn resample(&self, block: Block, patch: [usize; 3]) -> Sample {
-        let mut coefficients = block.image.as_standard_layout().into_owned();
-        let label = block.label.as_standard_layout();
+        let mut coefficients = row_major(block.image);
+        let label = row_major(block.label);
         let (channels, depth, height, width) = coefficients.dim();
         let size = [depth, height, width];
         let extent = Extent::from_zyx(size);

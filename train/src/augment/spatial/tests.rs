@@ -251,7 +251,7 @@ fn displacements_are_turned_and_scaled_with_the_patch() {
     for (found, expected) in sample.image.iter().zip(expected) {
         assert!((found - expected).abs() < 1e-5, "{found} {expected}");
     }
-    // Far beyond the block there is nothing, and nothing to fit.
+    // Far beyond the block there is nothing.
     spatial.displacement = shift(1e9, 0.0, 0.0);
     let sample = spatial.resample(block, [2, 3, 2]);
     assert!(sample.image.iter().all(|v| *v == 0.0));
