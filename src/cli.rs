@@ -3,6 +3,8 @@
 #[cfg(feature = "train")]
 mod demo;
 #[cfg(feature = "train")]
+mod evaluate;
+#[cfg(feature = "train")]
 mod export;
 #[cfg(feature = "train")]
 mod finetune;
@@ -49,6 +51,8 @@ enum Command {
     Inspect(inspect::Inspect),
     Verify(verify::Verify),
     Segment(segment::Segment),
+    #[cfg(feature = "train")]
+    Evaluate(evaluate::Evaluate),
     Runtime(runtime::Runtime),
     Phantom(phantom::Phantom),
     #[cfg(feature = "train")]
@@ -75,6 +79,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Inspect(command) => inspect::run(command),
         Command::Verify(command) => verify::run(command),
         Command::Segment(command) => segment::run(command),
+        #[cfg(feature = "train")]
+        Command::Evaluate(command) => evaluate::run(command),
         Command::Runtime(command) => runtime::run(command),
         Command::Phantom(command) => phantom::run(command),
         #[cfg(feature = "train")]

@@ -66,7 +66,9 @@ impl CaseProgress {
     pub(crate) fn new() -> Self {
         let bar = bar();
         // The template is a constant; were it wrong, the default style would do.
-        if let Ok(style) = ProgressStyle::with_template("{msg:<28} {wide_bar} {pos}/{len} {eta}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{prefix}{msg:<28} {wide_bar} {pos}/{len} {eta}")
+        {
             bar.set_style(style);
         }
         Self { bar }
@@ -83,6 +85,18 @@ impl CaseProgress {
             }
             Progress::Restoring(task) => self.message(format!("{}: restoring", task.name)),
         }
+    }
+
+    /// Names the case that the next steps are of.
+    #[cfg(feature = "train")]
+    pub(crate) fn begin(&self, text: String) {
+        self.bar.set_prefix(text);
+    }
+
+    /// Says something without tearing the bar.
+    #[cfg(feature = "train")]
+    pub(crate) fn note(&self, text: &str) {
+        self.bar.suspend(|| note(text));
     }
 
     fn message(&self, text: String) {

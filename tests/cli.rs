@@ -10,13 +10,14 @@ use crate::support::{artefacts, golden, names_in, ort, uniseg};
 
 #[test]
 fn help_reads_well() {
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 11] = [
         &[],
         &["import"],
         &["export"],
         &["inspect"],
         &["verify"],
         &["segment"],
+        &["evaluate"],
         &["runtime"],
         &["runtime", "install"],
         &["runtime", "list"],

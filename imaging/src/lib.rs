@@ -64,7 +64,7 @@ pub use format::nifti::{
 pub use geometry::{Affine, Extent, Geometry, SpacingMm};
 pub use intensity::{Normalization, ZScoreScope};
 pub use interpolate::{CubicTap, SPLINE_REACH, fit_spline};
-pub use metrics::{SurfaceDistances, dice, label_counts};
+pub use metrics::{Agreement, SurfaceDistances, TaskAgreement, dice, label_counts};
 /// The array library whose types appear in this crate's signatures.
 pub use ndarray;
 pub use recipe::{Preprocessed, Recipe};
