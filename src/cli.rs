@@ -8,8 +8,14 @@ mod export;
 mod import;
 mod inspect;
 mod phantom;
+#[cfg(feature = "train")]
+mod plan;
+#[cfg(feature = "train")]
+mod preprocess;
 mod runtime;
 mod segment;
+#[cfg(feature = "train")]
+mod tables;
 mod verify;
 
 use std::num::NonZeroUsize;
@@ -44,6 +50,10 @@ enum Command {
     Runtime(runtime::Runtime),
     Phantom(phantom::Phantom),
     #[cfg(feature = "train")]
+    Plan(plan::Plan),
+    #[cfg(feature = "train")]
+    Preprocess(preprocess::Preprocess),
+    #[cfg(feature = "train")]
     Demo(demo::Demo),
 }
 
@@ -65,6 +75,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Segment(command) => segment::run(command),
         Command::Runtime(command) => runtime::run(command),
         Command::Phantom(command) => phantom::run(command),
+        #[cfg(feature = "train")]
+        Command::Plan(command) => plan::run(command),
+        #[cfg(feature = "train")]
+        Command::Preprocess(command) => preprocess::run(command),
         #[cfg(feature = "train")]
         Command::Demo(command) => demo::run(command),
     }

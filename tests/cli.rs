@@ -10,7 +10,7 @@ use crate::support::{artefacts, golden, names_in, ort, uniseg};
 
 #[test]
 fn help_reads_well() {
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 12] = [
         &[],
         &["import"],
         &["export"],
@@ -20,6 +20,8 @@ fn help_reads_well() {
         &["runtime"],
         &["runtime", "install"],
         &["runtime", "list"],
+        &["plan"],
+        &["preprocess"],
         &["demo"],
     ];
     for command in commands {

@@ -34,7 +34,7 @@ pub mod split;
 pub mod survey;
 pub mod tasks;
 
-mod atomic;
+pub(crate) mod atomic;
 mod error;
 mod parallel;
 mod random;
@@ -51,4 +51,4 @@ pub use preprocess::{PreprocessOptions, PreprocessReport, preprocess};
 pub use source::{LoadedCase, TaskData};
 pub use split::{Split, SplitRule};
 pub use survey::{Survey, SurveyOptions, survey};
-pub use tasks::{ResolvedTask, Task, Tasks};
+pub use tasks::{PlannedTask, ResolvedTask, Task, Tasks};

@@ -11,7 +11,7 @@ pub(super) const PREFIX: &str = ".uniseg-";
 ///
 /// The bytes reach the disk before the name does, so a full disk, a crash or a kill leaves either
 /// the old file or none.
-pub(super) fn write_atomically(
+pub(crate) fn write_atomically(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
