@@ -12,8 +12,14 @@ mod finetune;
 mod import;
 mod inspect;
 mod phantom;
+#[cfg(feature = "train")]
+mod plan;
+#[cfg(feature = "train")]
+mod preprocess;
 mod runtime;
 mod segment;
+#[cfg(feature = "train")]
+mod tables;
 #[cfg(feature = "train")]
 mod train;
 mod verify;
@@ -56,6 +62,10 @@ enum Command {
     Runtime(runtime::Runtime),
     Phantom(phantom::Phantom),
     #[cfg(feature = "train")]
+    Plan(plan::Plan),
+    #[cfg(feature = "train")]
+    Preprocess(preprocess::Preprocess),
+    #[cfg(feature = "train")]
     Demo(demo::Demo),
 }
 
@@ -83,6 +93,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Evaluate(command) => evaluate::run(command),
         Command::Runtime(command) => runtime::run(command),
         Command::Phantom(command) => phantom::run(command),
+        #[cfg(feature = "train")]
+        Command::Plan(command) => plan::run(command),
+        #[cfg(feature = "train")]
+        Command::Preprocess(command) => preprocess::run(command),
         #[cfg(feature = "train")]
         Command::Demo(command) => demo::run(command),
     }

@@ -1,5 +1,11 @@
 //! Everything that is printed: results to stdout, talk to stderr.
 
+#[cfg(feature = "train")]
+mod count;
+
+#[cfg(feature = "train")]
+pub(crate) use count::CountProgress;
+
 use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

@@ -10,7 +10,7 @@ use crate::support::{artefacts, golden, names_in, ort, uniseg};
 
 #[test]
 fn help_reads_well() {
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 17] = [
         &[],
         &["import"],
         &["export"],
@@ -21,6 +21,12 @@ fn help_reads_well() {
         &["runtime"],
         &["runtime", "install"],
         &["runtime", "list"],
+        &["plan"],
+        &["preprocess"],
+        &["train"],
+        &["finetune"],
+        &["bench"],
+        &["bench", "train"],
         &["demo"],
     ];
     for command in commands {

@@ -16,6 +16,7 @@ mod nifti_bad;
 mod ops;
 mod phantom;
 mod pipeline;
+mod plan;
 mod preprocess;
 mod probabilities;
 mod roundtrip;

@@ -196,6 +196,7 @@ fn small_plan() -> Plan {
             num_tasks: tasks.len(),
             ..paper.network
         },
+        batch_size: paper.batch_size,
         tasks,
     }
 }

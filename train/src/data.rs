@@ -56,4 +56,4 @@ pub use preprocess::{PreprocessOptions, PreprocessReport, preprocess};
 pub use source::{LoadedCase, TaskData};
 pub use split::{Split, SplitRule};
 pub use survey::{Survey, SurveyOptions, survey};
-pub use tasks::{ResolvedTask, Task, Tasks};
+pub use tasks::{PlannedTask, ResolvedTask, Task, Tasks};

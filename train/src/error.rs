@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use crate::batch::Part;
 use crate::data::DataError;
+use crate::planner::MemorySize;
 
 /// Everything that can go wrong in this crate; each message names the file or field and, where it
 /// is short, the way out.
@@ -38,6 +39,21 @@ pub enum TrainError {
         found: String,
         /// What it has to satisfy.
         expected: String,
+    },
+    /// No network is small enough.
+    #[error(
+        "no plan fits a budget of {budget}: even patches of {} x {} x {} with {base_num_features} \
+         base features need {needed}", patch_size[0], patch_size[1], patch_size[2]
+    )]
+    BudgetTooSmall {
+        /// What a training step may take.
+        budget: MemorySize,
+        /// What it takes with the smallest network that was tried.
+        needed: MemorySize,
+        /// That network's patch.
+        patch_size: [usize; 3],
+        /// That network's first features.
+        base_num_features: usize,
     },
     /// A normalisation rule in a plan is not one that we know.
     #[error(

@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`plan`] | what a network looks like and which tasks it serves; `plan.json` |
+//! | [`planner`] | datasets and a memory budget -> a plan |
 //! | [`model`] | the network itself: stems, encoder, universal prompt, decoder |
 //! | [`import`] | official PyTorch checkpoint -> our checkpoint |
 //! | [`checkpoint`] | our checkpoint: a folder with weights (safetensors) and a plan (JSON) |
@@ -33,6 +34,7 @@ pub mod loss;
 pub mod model;
 pub mod optim;
 pub mod plan;
+pub mod planner;
 pub mod run;
 pub mod sampler;
 pub mod schedule;

@@ -155,6 +155,17 @@ pub enum DataError {
         /// Why there is none.
         found: String,
     },
+    /// A plan was made for other tasks.
+    #[error(
+        "the plan is not of the tasks in {}: {}; make the plan again", path.display(),
+        differences.join("; ")
+    )]
+    PlanDisagrees {
+        /// The tasks file.
+        path: PathBuf,
+        /// One sentence for each difference.
+        differences: Vec<String>,
+    },
     /// A file of the cache is not whole.
     #[error("{} is torn ({reason}): preprocess again", path.display())]
     TornCache {
