@@ -65,9 +65,6 @@ pub(super) struct TrainArgs {
     /// Stop after so many epochs without a better validation
     #[arg(long, value_name = "EPOCHS")]
     patience: Option<u32>,
-    /// Patches of a batch [default: the plan's]
-    #[arg(long, value_name = "N")]
-    batch: Option<NonZeroUsize>,
     /// Threads that prepare patches [default: half of the cores]
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
@@ -125,7 +122,6 @@ impl TrainArgs {
             cache: &self.cache,
             device: &device,
             workers: self.workers.unwrap_or_else(half_of_the_cores),
-            batch_size: self.batch.map_or(2, NonZeroUsize::get),
             start,
         };
         watch::train(run, self.plain)

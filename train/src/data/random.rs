@@ -1,10 +1,12 @@
 //! Seeded choices. The same seed gives the same choice on every machine and for ever: a split or
 //! a cache must not change because a crate was upgraded.
 
+use serde::{Deserialize, Serialize};
+
 /// SplitMix64. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
 ///
 /// The whole state is one number, so a stream that is stored and goes on is the same stream.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Random(u64);
 
 impl Random {

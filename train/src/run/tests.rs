@@ -31,7 +31,6 @@ fn losses(
         cache: cache.path(),
         device: &device,
         workers: NonZeroUsize::MIN,
-        batch_size: 2,
         start: None,
     };
     let summary = train(run, &mut |event| match event {

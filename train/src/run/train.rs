@@ -39,8 +39,6 @@ pub struct Run<'a> {
     pub device: &'a Device,
     /// Threads that prepare patches.
     pub workers: NonZeroUsize,
-    /// Patches of a batch.
-    pub batch_size: usize,
     /// Weights to begin with; random ones, seeded by the settings, if absent. Not looked at when a
     /// run is continued.
     pub start: Option<Checkpoint>,
@@ -137,7 +135,7 @@ pub fn train(
     let total = settings.iterations();
     let options = LoaderOptions {
         patch: plan.network.patch_size,
-        batch_size: run.batch_size,
+        batch_size: plan.batch_size,
         foreground_share: settings.foreground_share,
         paired_tasks: settings.paired_tasks,
         augmentation: settings.augmentation.clone(),
