@@ -18,17 +18,22 @@ pub const SPLINE_REACH: usize = 12;
 ///
 /// Sums are in f64, coefficients are kept in f32. Voxels must be finite.
 pub fn fit_spline(mut voxels: ArrayViewMut3<'_, f32>) {
-    let mut rows = Vec::new();
     for axis in 0..3 {
-        // Planes that contain the axis; in each, lines side by side are a block.
-        for plane in voxels.axis_iter_mut(Axis(usize::from(axis == 0))) {
-            let mut plane = match axis {
-                2 => plane.reversed_axes(),
-                _ => plane,
-            };
-            for block in plane.axis_chunks_iter_mut(Axis(1), LINES) {
-                fit_lines(block, &mut rows);
-            }
+        fit_axis(voxels.view_mut(), axis);
+    }
+}
+
+/// Fits all lines along an axis.
+fn fit_axis(mut voxels: ArrayViewMut3<'_, f32>, axis: usize) {
+    let mut rows = Vec::new();
+    // Planes that contain the axis; in each, lines side by side are a block.
+    for plane in voxels.axis_iter_mut(Axis(usize::from(axis == 0))) {
+        let mut plane = match axis {
+            2 => plane.reversed_axes(),
+            _ => plane,
+        };
+        for block in plane.axis_chunks_iter_mut(Axis(1), LINES) {
+            fit_lines(block, &mut rows);
         }
     }
 }
