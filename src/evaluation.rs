@@ -29,7 +29,7 @@ pub(crate) use files::write;
 pub(crate) use score::{CaseScore, Evaluation, Failure};
 
 use case::{Job, Outcome};
-use score::Settings;
+use score::{Settings, TaskScore};
 
 /// What is evaluated, and how.
 #[derive(Debug, Clone)]
