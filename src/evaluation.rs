@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use uniseg_runtime::{Engine, Model, Progress, WindowOptions};
 use uniseg_train::data::Tasks;
 
-pub(crate) use files::write;
+pub(crate) use files::{plot, write};
 pub(crate) use score::{CaseScore, Evaluation, Failure};
 
 use case::{Job, Outcome};

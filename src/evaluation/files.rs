@@ -26,7 +26,7 @@ pub(crate) fn write(evaluation: &Evaluation, folder: &Path) -> anyhow::Result<()
 }
 
 /// The Dice of a task's labels over its cases, as SVG.
-fn plot(task: &TaskScore) -> anyhow::Result<String> {
+pub(crate) fn plot(task: &TaskScore) -> anyhow::Result<String> {
     let groups: Vec<Group> = task
         .labels
         .iter()
