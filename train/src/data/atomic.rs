@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 /// Begins the name of a file that is being written.
-pub(super) const PREFIX: &str = ".uniseg-";
+pub(crate) const PREFIX: &str = ".uniseg-";
 
 /// Writes through `fill` into a temporary file beside `path`, then renames it.
 ///

@@ -18,19 +18,21 @@ pub enum DataError {
         #[source]
         source: std::io::Error,
     },
-    /// A tasks file is not the TOML it should be.
-    #[error("{} is not a valid tasks file", path.display())]
+    /// A tasks or settings file is not the TOML it should be.
+    #[error("{} is not a valid {what}", path.display())]
     Toml {
+        /// "tasks file" or "settings file".
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// Where and why parsing stopped.
         #[source]
         source: Box<toml::de::Error>,
     },
-    /// A tasks file has a key that means nothing.
+    /// A tasks or settings file has a key that means nothing.
     #[error("{}, line {line}: unknown key '{found}'{}", path.display(), suggestion(nearest, known))]
     UnknownKey {
-        /// The tasks file.
+        /// The file.
         path: PathBuf,
         /// Line of the key, from 1.
         line: usize,
