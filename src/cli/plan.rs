@@ -41,14 +41,8 @@ pub(crate) struct Plan {
     #[arg(long, value_name = "SIZE", conflicts_with = "recipe")]
     budget: Option<MemorySize>,
     /// Patch in voxels [default: the paper's 64,192,192, or found for the budget]
-    #[arg(
-        long,
-        num_args = 3,
-        value_delimiter = ',',
-        value_name = "Z,Y,X",
-        conflicts_with = "recipe"
-    )]
-    patch: Option<Vec<usize>>,
+    #[arg(long, value_name = "Z,Y,X", conflicts_with = "recipe", value_parser = patch_size)]
+    patch: Option<PatchSize>,
     /// Features of the first stage [default: the paper's 32, or found for the budget]
     #[arg(long, value_name = "N", conflicts_with = "recipe")]
     base: Option<usize>,
@@ -64,6 +58,16 @@ pub(crate) struct Plan {
     /// Do not read the datasets; the tasks file must then state spacings and intensities
     #[arg(long, conflicts_with = "recipe")]
     no_check: bool,
+}
+
+type PatchSize = [usize; 3];
+
+fn patch_size(text: &str) -> Result<PatchSize, String> {
+    let sizes: Result<Vec<usize>, _> = text.split(',').map(|size| size.trim().parse()).collect();
+    sizes
+        .ok()
+        .and_then(|sizes| sizes.try_into().ok())
+        .ok_or_else(|| "a patch is three whole numbers, such as 64,192,192".into())
 }
 
 /// The paper's variants, as they are typed.
@@ -130,10 +134,7 @@ impl Plan {
             variant: self.variant.0,
             batch_size: self.batch,
             budget: self.budget,
-            patch_size: self
-                .patch
-                .as_deref()
-                .and_then(|patch| patch.try_into().ok()),
+            patch_size: self.patch,
             base_num_features: self.base,
         };
         let fingerprints = match self.no_check {

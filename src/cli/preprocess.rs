@@ -5,7 +5,8 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use uniseg_train::Plan;
 use uniseg_train::data::{
-    DataError, PlannedTask, PreprocessOptions, PreprocessReport, TaskData, Tasks, preprocess,
+    DataError, PlannedTask, PreprocessOptions, PreprocessReport, Severity, TaskData, Tasks,
+    preprocess,
 };
 
 use super::{Outcome, tables};
@@ -105,8 +106,9 @@ impl Preprocess {
         if let Some(threads) = self.threads {
             options.threads = threads.get();
         }
-        let data = TaskData::open(planned.task)?;
-        preprocess(
+        let mut data = TaskData::open(planned.task)?;
+        let problems = data.take_problems();
+        let mut report = preprocess(
             &data,
             &planned.resolved,
             &self.output,
@@ -115,6 +117,12 @@ impl Preprocess {
                 let words = format!("{:.2} volumes/s", at.volumes_per_second);
                 progress.show(at.task, at.finished, at.total, words);
             },
-        )
+        )?;
+        // Files that never became a case.
+        let errors = problems
+            .into_iter()
+            .filter(|p| p.severity() == Severity::Error);
+        report.failed.extend(errors);
+        Ok(report)
     }
 }

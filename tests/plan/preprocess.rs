@@ -107,7 +107,7 @@ fn a_killed_run_is_continued() {
     bench.edit("plan.json", |text| {
         let [z, y, x] = super::bench::SPACING.map(|mm| format!("{mm:?}"));
         let old = format!("[\n        {z},\n        {y},\n        {x}\n      ]");
-        text.replace(&old, "[1.5, 1.0, 1.0]")
+        text.replace(&old, "[2.0, 1.5, 1.5]")
     });
     let cache = bench.path("cache");
     let mut child = Command::new(PROGRAM)
@@ -215,7 +215,7 @@ fn limited(bench: &Bench) -> Run {
 fn a_full_disk_fails_the_case_and_leaves_the_cache_whole() {
     let bench = planned();
     bench.edit("plan.json", |text| {
-        text.replace("6.0", "2.0").replace("4.0", "2.0")
+        text.replace("6.0", "3.0").replace("4.0", "3.0")
     });
     let cache = bench.path("cache");
     uniseg(bench.preprocess()).succeeds();

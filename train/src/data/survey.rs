@@ -141,7 +141,10 @@ pub fn survey(
     if !fingerprint.cases.is_empty() {
         let voxels = fingerprint.label_voxels();
         if voxels.iter().skip(1).all(|count| *count == 0) {
-            problems.push(problem(None, &task.dataset, Fault::NoForeground));
+            // Of files that could not be read nothing is known.
+            if fingerprint.cases.len() == found {
+                problems.push(problem(None, &task.dataset, Fault::NoForeground));
+            }
         } else {
             let absent = task
                 .labels
