@@ -28,6 +28,7 @@ pub mod sampler;
 pub mod schedule;
 
 mod error;
+mod ops;
 
 pub use checkpoint::{Checkpoint, Source};
 pub use error::TrainError;
