@@ -42,6 +42,7 @@ pub mod settings;
 pub mod trainer;
 
 mod error;
+mod ops;
 
 pub use checkpoint::{Checkpoint, Source};
 pub use error::TrainError;

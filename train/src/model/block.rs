@@ -2,8 +2,8 @@ use burn::module::Module;
 use burn::nn::conv::{Conv3d, Conv3dConfig};
 use burn::nn::{Initializer, InstanceNorm, InstanceNormConfig, PaddingConfig3d};
 use burn::prelude::*;
-use burn::tensor::activation::leaky_relu;
 
+use crate::ops;
 use crate::plan::NetworkConfig;
 
 /// Convolution, InstanceNorm, LeakyReLU: the building block of every nnU-Net.
@@ -32,7 +32,13 @@ impl ConvBlock {
     }
 
     pub(super) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        leaky_relu(self.norm.forward(self.conv.forward(x)), self.slope)
+        ops::norm_leaky_relu(&self.norm, self.slope, ops::conv3d(&self.conv, x))
+    }
+
+    /// The same of two volumes joined on the channel axis.
+    pub(super) fn forward_two(&self, first: Tensor<5>, second: Tensor<5>) -> Tensor<5> {
+        let x = ops::conv3d_of_two(&self.conv, first, second);
+        ops::norm_leaky_relu(&self.norm, self.slope, x)
     }
 }
 

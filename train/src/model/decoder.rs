@@ -5,6 +5,7 @@ use burn::prelude::*;
 use super::block::{ConvBlock, he_normal};
 use super::encoder::Encoded;
 use super::resize::trilinear;
+use crate::ops;
 use crate::plan::NetworkConfig;
 
 /// One resolution of the decoder.
@@ -20,19 +21,24 @@ pub struct DecoderLevel {
 
 impl DecoderLevel {
     fn features(&self, x: Tensor<5>, skip: Tensor<5>) -> Tensor<5> {
-        let joined = Tensor::cat(vec![self.up.forward(x), skip], 1);
-        self.blocks.iter().fold(joined, |x, block| block.forward(x))
+        let up = ops::conv_transpose3d(&self.up, x);
+        let (first, rest) = self
+            .blocks
+            .split_first()
+            .expect("a level is made with two blocks");
+        let x = first.forward_two(up, skip);
+        rest.iter().fold(x, |x, block| block.forward(x))
     }
 
     /// Class scores of the level's features and, where there is one, of a task map
     /// [batch, 1, z, y, x] of any size.
     fn scores(&self, features: Tensor<5>, map: Option<&Tensor<5>>) -> Tensor<5> {
         let Some(map) = map else {
-            return self.head.forward(features);
+            return ops::conv3d(&self.head, features);
         };
         let [.., depth, height, width] = features.dims();
         let map = trilinear(map.clone(), [depth, height, width]);
-        self.head.forward(Tensor::cat(vec![features, map], 1))
+        ops::conv3d_of_two(&self.head, features, map)
     }
 }
 

@@ -2,9 +2,9 @@ use burn::module::Module;
 use burn::nn::InstanceNorm;
 use burn::nn::conv::Conv3d;
 use burn::prelude::*;
-use burn::tensor::activation::leaky_relu;
 
 use super::block::{ConvBlock, conv, norm};
+use crate::ops;
 use crate::plan::NetworkConfig;
 
 /// First convolutions, one for each image channel count, before a norm and activation they share.
@@ -39,12 +39,12 @@ impl Stem {
             .iter()
             .find(|conv| conv.weight.dims()[1] == channels)
             .unwrap_or_else(|| panic!("no stem takes {channels} image channels"));
-        self.finish(conv.forward(image))
+        self.finish(ops::conv3d(conv, image))
     }
 
     /// What follows whichever first convolution was used.
     pub(super) fn finish(&self, x: Tensor<5>) -> Tensor<5> {
-        leaky_relu(self.norm.forward(x), self.slope)
+        ops::norm_leaky_relu(&self.norm, self.slope, x)
     }
 }
 
