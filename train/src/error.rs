@@ -106,6 +106,9 @@ pub enum TrainError {
         /// One line for each thing that is wrong.
         findings: Vec<String>,
     },
+    /// A device cannot be used, or failed.
+    #[error(transparent)]
+    Device(#[from] crate::device::DeviceError),
 }
 
 impl TrainError {

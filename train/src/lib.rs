@@ -11,6 +11,9 @@
 //! | [`optim`] | SGD as PyTorch's, clipping by global norm, the state to resume from |
 //! | [`schedule`] | the learning rate over time |
 //! | [`sampler`] | which task the next batch is of |
+//! | [`device`] | devices by name: `cpu`, `cuda:0,1`, `libtorch` |
+//! | [`precision`] | bf16 convolutions over f32 weights |
+//! | [`parallel`] | one step over one or several devices |
 //!
 //! This crate knows nothing of ONNX or of any inference engine. A trained network leaves it as a
 //! [`checkpoint::Checkpoint`]; the root package turns that into an artefact.
@@ -19,11 +22,14 @@
 
 pub mod checkpoint;
 pub mod data;
+pub mod device;
 pub mod import;
 pub mod loss;
 pub mod model;
 pub mod optim;
+pub mod parallel;
 pub mod plan;
+pub mod precision;
 pub mod sampler;
 pub mod schedule;
 

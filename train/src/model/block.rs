@@ -5,6 +5,7 @@ use burn::prelude::*;
 use burn::tensor::activation::leaky_relu;
 
 use crate::plan::NetworkConfig;
+use crate::precision::in_precision_of;
 
 /// Convolution, InstanceNorm, LeakyReLU: the building block of every nnU-Net.
 #[derive(Module, Debug)]
@@ -32,7 +33,8 @@ impl ConvBlock {
     }
 
     pub(super) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        leaky_relu(self.norm.forward(self.conv.forward(x)), self.slope)
+        let x = in_precision_of(&self.conv.weight, x, |x| self.conv.forward(x));
+        leaky_relu(self.norm.forward(x), self.slope)
     }
 }
 

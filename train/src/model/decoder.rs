@@ -6,6 +6,7 @@ use super::block::{ConvBlock, he_normal};
 use super::encoder::Encoded;
 use super::resize::trilinear;
 use crate::plan::NetworkConfig;
+use crate::precision::in_precision_of;
 
 /// One resolution of the decoder.
 #[derive(Module, Debug)]
@@ -20,19 +21,23 @@ pub struct DecoderLevel {
 
 impl DecoderLevel {
     fn features(&self, x: Tensor<5>, skip: Tensor<5>) -> Tensor<5> {
-        let joined = Tensor::cat(vec![self.up.forward(x), skip], 1);
+        let x = in_precision_of(&self.up.weight, x, |x| self.up.forward(x));
+        let joined = Tensor::cat(vec![x, skip], 1);
         self.blocks.iter().fold(joined, |x, block| block.forward(x))
     }
 
     /// Class scores of the level's features and, where there is one, of a task map
     /// [batch, 1, z, y, x] of any size.
     fn scores(&self, features: Tensor<5>, map: Option<&Tensor<5>>) -> Tensor<5> {
-        let Some(map) = map else {
-            return self.head.forward(features);
+        let scored = match map {
+            None => features,
+            Some(map) => {
+                let [.., depth, height, width] = features.dims();
+                let map = trilinear(map.clone(), [depth, height, width]);
+                Tensor::cat(vec![features, map], 1)
+            }
         };
-        let [.., depth, height, width] = features.dims();
-        let map = trilinear(map.clone(), [depth, height, width]);
-        self.head.forward(Tensor::cat(vec![features, map], 1))
+        in_precision_of(&self.head.weight, scored, |x| self.head.forward(x))
     }
 }
 

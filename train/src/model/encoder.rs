@@ -6,6 +6,7 @@ use burn::tensor::activation::leaky_relu;
 
 use super::block::{ConvBlock, conv, norm};
 use crate::plan::NetworkConfig;
+use crate::precision::in_precision_of;
 
 /// First convolutions, one for each image channel count, before a norm and activation they share.
 #[derive(Module, Debug)]
@@ -39,7 +40,9 @@ impl Stem {
             .iter()
             .find(|conv| conv.weight.dims()[1] == channels)
             .unwrap_or_else(|| panic!("no stem takes {channels} image channels"));
-        self.finish(conv.forward(image))
+        self.finish(in_precision_of(&conv.weight, image, |image| {
+            conv.forward(image)
+        }))
     }
 
     /// What follows whichever first convolution was used.
