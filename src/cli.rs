@@ -3,13 +3,25 @@
 #[cfg(feature = "train")]
 mod demo;
 #[cfg(feature = "train")]
+mod evaluate;
+#[cfg(feature = "train")]
 mod export;
+#[cfg(feature = "train")]
+mod finetune;
 #[cfg(feature = "train")]
 mod import;
 mod inspect;
 mod phantom;
+#[cfg(feature = "train")]
+mod plan;
+#[cfg(feature = "train")]
+mod preprocess;
 mod runtime;
 mod segment;
+#[cfg(feature = "train")]
+mod tables;
+#[cfg(feature = "train")]
+mod train;
 mod verify;
 
 use std::num::NonZeroUsize;
@@ -25,7 +37,7 @@ use uniseg_runtime::{EngineKind, EngineOptions};
 #[command(
     version,
     after_help = "Exit codes: 0 done, 1 a check failed, 2 could not run.\n\
-    Try `uniseg demo` first: it makes a volume and a small network and runs everything once."
+    Try `uniseg demo` first: it trains a small model on synthetic patients and shows what it does."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -34,6 +46,17 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Phantom(phantom::Phantom),
+    #[cfg(feature = "train")]
+    Plan(plan::Plan),
+    #[cfg(feature = "train")]
+    Preprocess(preprocess::Preprocess),
+    #[cfg(feature = "train")]
+    Train(train::Train),
+    #[cfg(feature = "train")]
+    Finetune(finetune::Finetune),
+    #[cfg(feature = "train")]
+    Evaluate(evaluate::Evaluate),
     #[cfg(feature = "train")]
     Import(import::Import),
     #[cfg(feature = "train")]
@@ -42,7 +65,6 @@ enum Command {
     Verify(verify::Verify),
     Segment(segment::Segment),
     Runtime(runtime::Runtime),
-    Phantom(phantom::Phantom),
     #[cfg(feature = "train")]
     Demo(demo::Demo),
 }
@@ -56,6 +78,17 @@ pub(crate) enum Outcome {
 
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
+        Command::Phantom(command) => phantom::run(command),
+        #[cfg(feature = "train")]
+        Command::Plan(command) => plan::run(command),
+        #[cfg(feature = "train")]
+        Command::Preprocess(command) => preprocess::run(command),
+        #[cfg(feature = "train")]
+        Command::Train(command) => train::run(command),
+        #[cfg(feature = "train")]
+        Command::Finetune(command) => finetune::run(command),
+        #[cfg(feature = "train")]
+        Command::Evaluate(command) => evaluate::run(command),
         #[cfg(feature = "train")]
         Command::Import(command) => import::run(command),
         #[cfg(feature = "train")]
@@ -64,7 +97,6 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Verify(command) => verify::run(command),
         Command::Segment(command) => segment::run(command),
         Command::Runtime(command) => runtime::run(command),
-        Command::Phantom(command) => phantom::run(command),
         #[cfg(feature = "train")]
         Command::Demo(command) => demo::run(command),
     }

@@ -1,8 +1,17 @@
 //! The `uniseg` command: parse, dispatch, and turn the outcome into an exit code.
 
+mod atomic;
 mod cli;
+#[cfg(feature = "train")]
+mod evaluation;
+#[cfg(feature = "train")]
+mod html;
+#[cfg(feature = "train")]
+mod plot;
 mod preview;
 mod report;
+#[cfg(feature = "train")]
+mod watch;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,11 @@
 //! Everything that is printed: results to stdout, talk to stderr.
 
+#[cfg(feature = "train")]
+mod count;
+
+#[cfg(feature = "train")]
+pub(crate) use count::CountProgress;
+
 use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -47,6 +53,16 @@ pub(crate) fn error(error: &anyhow::Error) {
     note(&sentence);
 }
 
+/// A progress bar: on a terminal, hidden elsewhere.
+pub(crate) fn bar() -> ProgressBar {
+    let target = if io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    ProgressBar::with_draw_target(None, target)
+}
+
 /// Shows where a case is: a bar on a terminal, nothing elsewhere.
 pub(crate) struct CaseProgress {
     bar: ProgressBar,
@@ -54,14 +70,11 @@ pub(crate) struct CaseProgress {
 
 impl CaseProgress {
     pub(crate) fn new() -> Self {
-        let target = if io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
+        let bar = bar();
         // The template is a constant; were it wrong, the default style would do.
-        if let Ok(style) = ProgressStyle::with_template("{msg:<28} {wide_bar} {pos}/{len} {eta}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{prefix}{msg:<28} {wide_bar} {pos}/{len} {eta}")
+        {
             bar.set_style(style);
         }
         Self { bar }
@@ -78,6 +91,18 @@ impl CaseProgress {
             }
             Progress::Restoring(task) => self.message(format!("{}: restoring", task.name)),
         }
+    }
+
+    /// Names the case that the next steps are of.
+    #[cfg(feature = "train")]
+    pub(crate) fn begin(&self, text: String) {
+        self.bar.set_prefix(text);
+    }
+
+    /// Says something without tearing the bar.
+    #[cfg(feature = "train")]
+    pub(crate) fn note(&self, text: &str) {
+        self.bar.suspend(|| note(text));
     }
 
     fn message(&self, text: String) {

@@ -10,16 +10,23 @@ use crate::support::{artefacts, golden, names_in, ort, uniseg};
 
 #[test]
 fn help_reads_well() {
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 17] = [
         &[],
         &["import"],
         &["export"],
         &["inspect"],
         &["verify"],
         &["segment"],
+        &["evaluate"],
         &["runtime"],
         &["runtime", "install"],
         &["runtime", "list"],
+        &["plan"],
+        &["preprocess"],
+        &["train"],
+        &["finetune"],
+        &["bench"],
+        &["bench", "train"],
         &["demo"],
     ];
     for command in commands {

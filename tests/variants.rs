@@ -32,7 +32,11 @@ fn universal(variant: Variant) -> Plan {
         num_tasks: tasks.len(),
         ..paper.network
     };
-    Plan { network, tasks }
+    Plan {
+        network,
+        batch_size: paper.batch_size,
+        tasks,
+    }
 }
 
 /// The plans of a variant: one, or for the baseline one for each task.

@@ -47,6 +47,7 @@ pub mod error;
 pub mod format;
 pub mod geometry;
 pub mod intensity;
+pub mod interpolate;
 pub mod metrics;
 pub mod phantom;
 pub mod recipe;
@@ -62,7 +63,8 @@ pub use format::nifti::{
 };
 pub use geometry::{Affine, Extent, Geometry, SpacingMm};
 pub use intensity::{Normalization, ZScoreScope};
-pub use metrics::{SurfaceDistances, dice, label_counts};
+pub use interpolate::{CubicTap, SPLINE_REACH, fit_spline};
+pub use metrics::{Agreement, SurfaceDistances, TaskAgreement, dice, label_counts};
 /// The array library whose types appear in this crate's signatures.
 pub use ndarray;
 pub use recipe::{Preprocessed, Recipe};

@@ -1,8 +1,10 @@
 //! How well two label maps agree, and how much of each label there is.
 
 mod edt;
+mod summary;
 mod surface;
 
+pub use summary::{Agreement, TaskAgreement};
 pub use surface::{MISSING_SURFACE_MM, SurfaceDistances};
 
 use ndarray::{ArrayView3, Zip};

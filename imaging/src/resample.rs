@@ -10,7 +10,7 @@
 //! along the coarse axis; [`separate_axis`] holds its rule.
 
 mod pass;
-mod spline;
+pub(crate) mod spline;
 mod taps;
 
 use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis, Zip};

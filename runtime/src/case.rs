@@ -98,6 +98,41 @@ impl Case {
         })
     }
 
+    /// A case whose channels are in memory already, one volume for each, on one grid.
+    ///
+    /// `names` stand for the files in messages and statistics. Label maps written like
+    /// [`Case::header`] are on the first volume's grid.
+    ///
+    /// Errors: [`RuntimeError::NoImages`] unless there is a volume for each name,
+    /// [`RuntimeError::GridsDiffer`], [`RuntimeError::ReadImage`] for a grid that no header holds.
+    pub fn from_volumes(
+        names: &[PathBuf],
+        volumes: Vec<Volume<f32>>,
+    ) -> Result<Case, RuntimeError> {
+        if volumes.is_empty() || names.len() != volumes.len() {
+            return Err(RuntimeError::NoImages);
+        }
+        let image = |volume: Volume<f32>| {
+            Ok(NiftiImage {
+                header: NiftiHeader::for_geometry(volume.geometry())?,
+                volume,
+                warnings: Vec::new(),
+            })
+        };
+        let images = volumes
+            .into_iter()
+            .map(image)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|source| RuntimeError::ReadImage { source })?;
+        check_grids(names, &images)?;
+        Ok(Case {
+            paths: names.to_vec(),
+            images,
+            warnings: Vec::new(),
+            prepared: None,
+        })
+    }
+
     /// Number of channels.
     pub fn channels(&self) -> usize {
         self.images.len()

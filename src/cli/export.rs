@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use uniseg::bridge;
 use uniseg_train::Checkpoint;
+use uniseg_train::run::checkpoint_folder;
 
 use super::{Outcome, import::read_plan};
 use crate::report;
@@ -14,7 +15,7 @@ use crate::report;
 #[derive(Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["checkpoint", "plan", "list_ops"]))]
 pub(crate) struct Export {
-    /// Checkpoint folder, as `uniseg import` writes it
+    /// Checkpoint folder, or the folder of a training run for its last checkpoint (RUN/best: its best)
     checkpoint: Option<PathBuf>,
     /// Instead of a checkpoint: a plan.json, or `paper`, with random weights
     #[arg(long, value_name = "PLAN|paper")]
@@ -48,7 +49,7 @@ pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
     }
     let device = burn::prelude::Device::flex();
     let checkpoint = match (&command.checkpoint, &command.plan) {
-        (Some(folder), _) => Checkpoint::open(folder, &device)?,
+        (Some(folder), _) => Checkpoint::open(&checkpoint_folder(folder)?, &device)?,
         (None, Some(plan)) => Checkpoint::random(read_plan(plan)?, command.seed, &device),
         (None, None) => anyhow::bail!("give a checkpoint folder or --plan"),
     };

@@ -80,20 +80,25 @@ pub(super) fn verdict(comparison: &Comparison, tolerance: f64) -> Outcome {
 
 pub(super) fn table(comparison: &Comparison) -> String {
     let [reference, other] = &comparison.engines;
-    let mut rows = vec![
-        [
-            "id",
-            "task",
-            "max abs",
-            "max rel",
-            "flipped voxels",
-            "seconds",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
+    format!(
+        "{reference} against {other}\n{}",
+        report::table(&rows(comparison))
+    )
+}
+
+/// A row a task, below a heading.
+pub(super) fn rows(comparison: &Comparison) -> Vec<Vec<String>> {
+    let heading = [
+        "id",
+        "task",
+        "max abs",
+        "max rel",
+        "flipped voxels",
+        "seconds",
     ];
-    rows.extend(comparison.tasks.iter().map(row));
-    format!("{reference} against {other}\n{}", report::table(&rows))
+    std::iter::once(heading.map(str::to_owned).to_vec())
+        .chain(comparison.tasks.iter().map(row))
+        .collect()
 }
 
 fn row(task: &TaskDifference) -> Vec<String> {

@@ -185,7 +185,7 @@ fn load_weights(path: &Path, plan: &Plan, device: &Device) -> Result<UniSeg, Tra
     }
 }
 
-fn sha256_of(path: &Path) -> Result<String, TrainError> {
+pub(crate) fn sha256_of(path: &Path) -> Result<String, TrainError> {
     let mut file = std::fs::File::open(path).map_err(TrainError::io("read", path))?;
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; 1 << 16];
@@ -203,6 +203,17 @@ fn sha256_of(path: &Path) -> Result<String, TrainError> {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect())
+}
+
+/// Waits until every file of a folder is on the disk.
+pub(crate) fn sync_files(folder: &Path) -> Result<(), TrainError> {
+    for entry in std::fs::read_dir(folder).map_err(TrainError::io("list", folder))? {
+        let path = entry.map_err(TrainError::io("list", folder))?.path();
+        std::fs::File::open(&path)
+            .and_then(|file| file.sync_all())
+            .map_err(TrainError::io("write", &path))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

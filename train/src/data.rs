@@ -34,21 +34,26 @@ pub mod split;
 pub mod survey;
 pub mod tasks;
 
-mod atomic;
+pub(crate) mod atomic;
+pub(crate) mod random;
+
 mod error;
+mod lock;
 mod parallel;
-mod random;
 mod source;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
+mod toml;
 
+pub(crate) use self::toml::from_toml;
 pub use cache::{Block, CacheIndex, CachedCase};
 pub use dataset::{Case, CaseImages, Dataset, DeclaredLabel, Format};
 pub use error::DataError;
 pub use fault::{Fault, Problem, Severity};
 pub use fingerprint::{CaseFingerprint, Fingerprint, Intensity};
+pub(crate) use lock::try_lock;
 pub use preprocess::{PreprocessOptions, PreprocessReport, preprocess};
 pub use source::{LoadedCase, TaskData};
 pub use split::{Split, SplitRule};
 pub use survey::{Survey, SurveyOptions, survey};
-pub use tasks::{ResolvedTask, Task, Tasks};
+pub use tasks::{PlannedTask, ResolvedTask, Task, Tasks};

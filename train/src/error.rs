@@ -1,5 +1,9 @@
 use std::path::PathBuf;
 
+use crate::batch::Part;
+use crate::data::DataError;
+use crate::planner::MemorySize;
+
 /// Everything that can go wrong in this crate; each message names the file or field and, where it
 /// is short, the way out.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +39,21 @@ pub enum TrainError {
         found: String,
         /// What it has to satisfy.
         expected: String,
+    },
+    /// No network is small enough.
+    #[error(
+        "no plan fits a budget of {budget}: even patches of {} x {} x {} with {base_num_features} \
+         base features need {needed}", patch_size[0], patch_size[1], patch_size[2]
+    )]
+    BudgetTooSmall {
+        /// What a training step may take.
+        budget: MemorySize,
+        /// What it takes with the smallest network that was tried.
+        needed: MemorySize,
+        /// That network's patch.
+        patch_size: [usize; 3],
+        /// That network's first features.
+        base_num_features: usize,
     },
     /// A normalisation rule in a plan is not one that we know.
     #[error(
@@ -95,6 +114,16 @@ pub enum TrainError {
         /// The weights file.
         path: PathBuf,
     },
+    /// A setting of the augmentation makes no sense.
+    #[error("the augmentation's {field} is {found}, but {expected}")]
+    InvalidAugmentation {
+        /// The setting, as in "rotation.degrees".
+        field: String,
+        /// What it is.
+        found: String,
+        /// What it has to satisfy.
+        expected: String,
+    },
     /// The saved state of a part of the training cannot be continued from.
     #[error(
         "the saved state of the {what} does not fit: {}",
@@ -104,6 +133,80 @@ pub enum TrainError {
         /// "optimiser" or "task sampler".
         what: &'static str,
         /// One line for each thing that is wrong.
+        findings: Vec<String>,
+    },
+    /// Data or its cache cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A setting of a training run cannot be meant so.
+    #[error("the setting {field} is {found}, but {expected}")]
+    InvalidSetting {
+        /// The key in the settings file.
+        field: String,
+        /// What it is.
+        found: String,
+        /// What it has to satisfy.
+        expected: String,
+    },
+    /// The cache was not made for this plan.
+    #[error(
+        "the cache {} was made with {field} {found}, but the plan has {expected}: run `uniseg \
+         preprocess` with this plan", path.display()
+    )]
+    CacheDiffers {
+        /// Folder of the task.
+        path: PathBuf,
+        /// What differs.
+        field: &'static str,
+        /// What the cache has.
+        found: String,
+        /// What the plan has.
+        expected: String,
+    },
+    /// A task has no cases in a part of its split.
+    #[error("task '{task}' has no {part} cases in the cache {}", path.display())]
+    NoCases {
+        /// The task.
+        task: String,
+        /// The part.
+        part: Part,
+        /// The cache.
+        path: PathBuf,
+    },
+    /// Gradients were not finite again and again.
+    #[error(
+        "training diverged: the last {steps} steps up to number {iteration} had no finite gradient; \
+         lower the rate, or look for broken intensities"
+    )]
+    Diverged {
+        /// The last step.
+        iteration: u64,
+        /// How many in a row.
+        steps: u32,
+    },
+    /// A run's folder belongs to a run with other settings.
+    #[error(
+        "{} holds a run with other settings ({}): name another folder, or give the same settings \
+         to continue it", path.display(), list_findings(findings)
+    )]
+    RunDiffers {
+        /// The run's folder.
+        path: PathBuf,
+        /// One line for each setting that differs.
+        findings: Vec<String>,
+    },
+    /// Another process trains in the folder.
+    #[error("another process is training in {}", path.display())]
+    RunInUse {
+        /// The run's folder.
+        path: PathBuf,
+    },
+    /// No checkpoint of a run can be read.
+    #[error("no checkpoint in {} can be used: {}", path.display(), list_findings(findings))]
+    NoCheckpoint {
+        /// The run's folder.
+        path: PathBuf,
+        /// What is wrong with each.
         findings: Vec<String>,
     },
     /// A device cannot be used, or failed.

@@ -76,6 +76,13 @@ impl UniSeg {
         }
     }
 
+    /// As [`forward`](Self::forward), but only the scores at full resolution: no head of a coarser
+    /// level is computed.
+    pub fn forward_finest(&self, image: Tensor<5>, task: Tensor<1, Int>) -> Tensor<5> {
+        let (encoded, map) = self.condition(self.encoder.forward(image), task);
+        self.decoder.forward_finest(encoded, map)
+    }
+
     /// Joins the task's map to the bottleneck, or hands it out for the heads.
     fn condition(&self, encoded: Encoded, task: Tensor<1, Int>) -> (Encoded, Option<Tensor<5>>) {
         let Some(prompt) = &self.prompt else {

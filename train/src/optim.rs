@@ -1,11 +1,14 @@
-//! How training descends: the paper's SGD, clipping by global norm, and the optimiser's state.
+//! How training descends: the paper's SGD or AdamW, clipping by global norm, and the optimiser's
+//! state.
 //!
 //! The steps are burn's; burn's own gradient clipping is not used, because it takes the norm of
 //! each tensor on its own where the recipe (and PyTorch) takes that of all gradients together.
 
+mod adamw;
 mod clip;
 mod state;
 
+pub use adamw::AdamW;
 pub use clip::{ClippedGradients, clip_global_norm};
 pub use state::OptimizerState;
 
@@ -21,6 +24,7 @@ pub const MAX_GRADIENT_NORM: f64 = 12.0;
 ///
 /// Source: uniseg recipe, section 5.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Sgd {
     /// Share of the velocity that is kept.
     pub momentum: f64,

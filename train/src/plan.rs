@@ -17,6 +17,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
+use crate::data::atomic::write_atomically;
 
 /// A network and its tasks: the content of a `plan.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,13 +25,34 @@ pub struct Plan {
     /// The network's shape.
     #[serde(flatten)]
     pub network: NetworkConfig,
+    /// Patches of one training step; all of them are of one task.
+    #[serde(default = "default_batch_size")]
+    pub batch_size: usize,
     /// The tasks, in the order of their ids. A plan file without them gets
     /// [generic ones](TaskPlan::generic).
     #[serde(default)]
     pub tasks: Vec<TaskPlan>,
 }
 
+/// The paper's, and that of plan files that do not say.
+pub(crate) fn default_batch_size() -> usize {
+    2
+}
+
+/// No batch is larger; a plan that asks for more is a mistake.
+const MAX_BATCH: usize = 1024;
+
 impl Plan {
+    /// Writes a plan file, whole or not at all; the inverse of [`read`](Self::read).
+    pub fn write(&self, path: &Path) -> Result<(), TrainError> {
+        let text = serde_json::to_vec_pretty(self).map_err(|source| TrainError::Json {
+            what: "plan",
+            path: path.to_path_buf(),
+            source,
+        })?;
+        write_atomically(path, |out| out.write_all(&text)).map_err(TrainError::io("write", path))
+    }
+
     /// Reads and checks a plan file.
     ///
     /// Fields that describe nothing (such as a parameter count) are ignored, so that the plans
@@ -61,6 +83,7 @@ impl Plan {
         };
         Some(Self {
             network,
+            batch_size: self.batch_size,
             tasks: vec![task],
         })
     }
@@ -68,6 +91,13 @@ impl Plan {
     /// Adds generic tasks where there are none, and checks everything.
     pub fn complete(mut self) -> Result<Self, TrainError> {
         self.network.check()?;
+        if !(1..=MAX_BATCH).contains(&self.batch_size) {
+            return Err(TrainError::InvalidPlan {
+                field: "batch_size".into(),
+                found: self.batch_size.to_string(),
+                expected: format!("1 to {MAX_BATCH} are possible"),
+            });
+        }
         if self.tasks.is_empty() {
             self.tasks = (0..self.network.num_tasks)
                 .map(|id| TaskPlan::generic(id, &self.network))
@@ -108,6 +138,7 @@ mod tests {
         assert_eq!(plan.tasks[1].labels, ["background", "label1", "label2"]);
         assert_eq!(plan.tasks[1].spacing_zyx_mm, [1.0; 3]);
         assert_eq!(plan.network.max_num_features, 320);
+        assert_eq!(plan.batch_size, 2, "plans of before there was a batch size");
         assert_eq!(
             plan.network.variant,
             Variant::Uniseg,
@@ -117,10 +148,14 @@ mod tests {
 
     #[test]
     fn a_plan_survives_being_written_and_read() {
-        let plan = paper();
-        let text = serde_json::to_string(&plan).unwrap();
-        let again: Plan = serde_json::from_str(&text).unwrap();
-        assert_eq!(again.complete().unwrap(), plan);
+        let plan = Plan {
+            batch_size: 3,
+            ..paper()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        plan.write(&path).unwrap();
+        assert_eq!(Plan::read(&path).unwrap(), plan);
     }
 
     #[test]
@@ -150,6 +185,11 @@ mod tests {
             ),
             ("[1, 2]", "[2, 2]", "input_channel_variants"),
             ("\"num_tasks\": 2", "\"num_tasks\": 9000000000", "num_tasks"),
+            (
+                "\"num_tasks\": 2",
+                "\"num_tasks\": 2, \"batch_size\": 0",
+                "batch_size",
+            ),
             (
                 "\"num_tasks\": 2",
                 "\"num_tasks\": 2, \"variant\": \"baseline\"",

@@ -5,6 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
+use crate::data::random::Random;
 
 /// Batches of each task in one round, in the paper: 11 tasks make an epoch of 550.
 pub const BATCHES_PER_TASK: NonZeroU32 = NonZeroU32::new(50).expect("50 is not 0");
@@ -29,7 +30,7 @@ struct State {
     remaining: Vec<u32>,
     batches_per_task: NonZeroU32,
     /// State of the random numbers.
-    random: u64,
+    random: Random,
 }
 
 impl TaskSampler {
@@ -41,7 +42,7 @@ impl TaskSampler {
             state: State {
                 remaining,
                 batches_per_task,
-                random: seed,
+                random: Random::new(seed),
             },
             left,
         }
@@ -64,7 +65,7 @@ impl TaskSampler {
             self.left = total(remaining);
         }
         let candidates = remaining.iter().filter(|count| **count > 0).count();
-        let choice = below(random, candidates);
+        let choice = random.below(candidates as u64) as usize;
         let (task, count) = remaining
             .iter_mut()
             .enumerate()
@@ -115,20 +116,6 @@ fn total(remaining: &[u32]) -> u64 {
     remaining.iter().map(|count| u64::from(*count)).sum()
 }
 
-/// A whole number in 0..`bound`, for small bounds: the bias is below `bound` / 2^64.
-fn below(random: &mut u64, bound: usize) -> usize {
-    ((u128::from(split_mix_64(random)) * bound as u128) >> 64) as usize
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): its whole state is one number.
-fn split_mix_64(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,13 +123,6 @@ mod tests {
     fn sampler(tasks: usize, batches: u32, seed: u64) -> TaskSampler {
         let tasks = NonZeroUsize::new(tasks).unwrap();
         TaskSampler::new(tasks, NonZeroU32::new(batches).unwrap(), seed)
-    }
-
-    #[test]
-    fn random_numbers_are_split_mix_64() {
-        let mut state = 1_234_567;
-        assert_eq!(split_mix_64(&mut state), 6_457_827_717_110_365_317);
-        assert_eq!(split_mix_64(&mut state), 3_203_168_211_198_807_973);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::geometry::Extent;
 
 use super::Interpolation;
-use super::spline::{LINES, Row, prefilter};
+use super::spline::{Border, LINES, Row, prefilter};
 use super::taps::{SPLINE_PAD, Tap, nearest_indices, padded_linear_taps, spline_taps};
 
 /// Resizes the given axes to the target's sizes, the most shrinking first. No clipping.
@@ -58,7 +58,7 @@ fn resize_axis(
             let pad = [SPLINE_PAD, SPLINE_PAD];
             let line = Line {
                 pad,
-                filter: prefilter,
+                filter: |rows| prefilter(rows, Border::Face),
                 taps: spline_taps(from, to),
             };
             line.apply(image, axis)

@@ -208,3 +208,36 @@ fn statistics_that_cannot_be_written_leave_nothing() {
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
+
+#[test]
+fn volumes_in_memory_are_segmented_as_their_files_are() {
+    let folder = TempDir::new().unwrap();
+    let path = image(folder.path(), "ct.nii.gz", [5, 8, 9], 7.0);
+    let model = model();
+    let mut engine = tract(&model);
+    let task = model.manifest().tasks[0].clone();
+    let volume = read_nifti(&path).unwrap().volume;
+    let names = ["ct.nii.gz".into()];
+    let mut held = Case::from_volumes(&names, vec![volume.clone()]).unwrap();
+    let mut read = Case::read(&[path], &mut |_| {}).unwrap();
+    let [found, expected] = [&mut held, &mut read].map(|case| {
+        case.segment(&model, engine.as_mut(), &task, &OPTIONS, &mut |_| {})
+            .unwrap()
+    });
+    assert_eq!(found.labels, expected.labels);
+    assert_eq!(found.statistics, expected.statistics);
+    assert_eq!(held.header().geometry(), read.header().geometry());
+
+    let both = ["a".into(), "b".into()];
+    let one = Case::from_volumes(&both, vec![volume.clone()]);
+    assert!(matches!(one, Err(RuntimeError::NoImages)));
+    let mut rows = volume.geometry().affine.rows();
+    rows[1][3] += 1.0;
+    let elsewhere = Geometry {
+        affine: Affine::from_rows(rows),
+        ..*volume.geometry()
+    };
+    let moved = Volume::new(volume.clone().into_voxels(), elsewhere).unwrap();
+    let apart = Case::from_volumes(&both, vec![volume, moved]);
+    assert!(matches!(apart, Err(RuntimeError::GridsDiffer { .. })));
+}

@@ -5,13 +5,13 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 /// Begins the name of a file that is being written.
-pub(super) const PREFIX: &str = ".uniseg-";
+pub(crate) const PREFIX: &str = ".uniseg-";
 
 /// Writes through `fill` into a temporary file beside `path`, then renames it.
 ///
 /// The bytes reach the disk before the name does, so a full disk, a crash or a kill leaves either
 /// the old file or none.
-pub(super) fn write_atomically(
+pub(crate) fn write_atomically(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {

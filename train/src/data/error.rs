@@ -18,19 +18,21 @@ pub enum DataError {
         #[source]
         source: std::io::Error,
     },
-    /// A tasks file is not the TOML it should be.
-    #[error("{} is not a valid tasks file", path.display())]
+    /// A tasks or settings file is not the TOML it should be.
+    #[error("{} is not a valid {what}", path.display())]
     Toml {
+        /// "tasks file" or "settings file".
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// Where and why parsing stopped.
         #[source]
         source: Box<toml::de::Error>,
     },
-    /// A tasks file has a key that means nothing.
+    /// A tasks or settings file has a key that means nothing.
     #[error("{}, line {line}: unknown key '{found}'{}", path.display(), suggestion(nearest, known))]
     UnknownKey {
-        /// The tasks file.
+        /// The file.
         path: PathBuf,
         /// Line of the key, from 1.
         line: usize,
@@ -152,6 +154,17 @@ pub enum DataError {
         what: &'static str,
         /// Why there is none.
         found: String,
+    },
+    /// A plan was made for other tasks.
+    #[error(
+        "the plan is not of the tasks in {}: {}; make the plan again", path.display(),
+        differences.join("; ")
+    )]
+    PlanDisagrees {
+        /// The tasks file.
+        path: PathBuf,
+        /// One sentence for each difference.
+        differences: Vec<String>,
     },
     /// A file of the cache is not whole.
     #[error("{} is torn ({reason}): preprocess again", path.display())]

@@ -196,21 +196,29 @@ impl Problem {
     pub fn severity(&self) -> Severity {
         self.fault.severity()
     }
+
+    /// What is wrong and why, in one line, without the file.
+    pub fn what(&self) -> String {
+        let mut text = self.fault.to_string();
+        // The chain belongs in the one line that a table has for a problem.
+        let mut source = std::error::Error::source(&self.fault);
+        while let Some(cause) = source {
+            text += &format!(": {cause}");
+            source = cause.source();
+        }
+        text
+    }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.fault {
             // Names its file itself.
-            Fault::Dataset(error) => write!(f, "{}: {error}", self.severity())?,
-            fault => write!(f, "{}: {}: {fault}", self.severity(), self.path.display())?,
+            Fault::Dataset(_) => write!(f, "{}: {}", self.severity(), self.what()),
+            _ => {
+                let path = self.path.display();
+                write!(f, "{}: {path}: {}", self.severity(), self.what())
+            }
         }
-        // The chain belongs in the one line that a table has for a problem.
-        let mut source = std::error::Error::source(&self.fault);
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
     }
 }

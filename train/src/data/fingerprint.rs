@@ -1,10 +1,14 @@
 //! What a dataset is like: the numbers that a plan is made from.
 
+use std::path::Path;
+
 use ndarray::ArrayView3;
 use serde::{Deserialize, Serialize};
 use uniseg_imaging::crop::nonzero_box;
 use uniseg_imaging::label_counts;
 
+use super::DataError;
+use super::atomic::write_atomically;
 use super::random::{Random, Selection};
 use super::source::LoadedCase;
 
@@ -63,6 +67,18 @@ pub struct Intensity {
 }
 
 impl Fingerprint {
+    /// Writes the fingerprints of several tasks into one JSON file, whole or not at all.
+    ///
+    /// Errors: [`DataError::Io`], [`DataError::Json`].
+    pub fn write_all(fingerprints: &[Self], path: &Path) -> Result<(), DataError> {
+        let text = serde_json::to_vec_pretty(fingerprints).map_err(|source| DataError::Json {
+            what: "fingerprint",
+            path: path.to_path_buf(),
+            source,
+        })?;
+        write_atomically(path, |out| out.write_all(&text)).map_err(DataError::io("write", path))
+    }
+
     /// Median spacing along each axis; `None` without cases.
     pub fn median_spacing_zyx_mm(&self) -> Option<[f64; 3]> {
         self.percentile_of(50.0, |case| case.spacing_zyx_mm)
@@ -71,6 +87,16 @@ impl Fingerprint {
     /// Median size after cropping along each axis; `None` without cases.
     pub fn median_cropped_zyx(&self) -> Option<[f64; 3]> {
         self.percentile_of(50.0, |case| case.cropped_zyx.map(|size| size as f64))
+    }
+
+    /// Median size after cropping, in voxels of another spacing (z, y, x) in millimetres; `None`
+    /// without cases.
+    pub fn median_size_at(&self, spacing_zyx_mm: [f64; 3]) -> Option<[f64; 3]> {
+        self.percentile_of(50.0, |case| {
+            std::array::from_fn(|axis| {
+                case.cropped_zyx[axis] as f64 * case.spacing_zyx_mm[axis] / spacing_zyx_mm[axis]
+            })
+        })
     }
 
     /// Median share of the voxels that cropping leaves. Below 3/4, nnU-Net v1 takes z-scores over

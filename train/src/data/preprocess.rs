@@ -4,7 +4,7 @@ mod key;
 mod label;
 mod locations;
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use super::cache::{
 };
 use super::fault::{Fault, Problem};
 use super::tasks::{EmptyLabels, ResolvedTask};
-use super::{Case, DataError, Split, TaskData, parallel};
+use super::{Case, DataError, Split, TaskData, parallel, try_lock};
 
 /// How a cache is filled.
 #[derive(Debug, Clone)]
@@ -188,11 +188,9 @@ fn per_second(count: usize, start: &Instant) -> f64 {
 /// Held until the returned file is closed, also by a kill.
 fn lock(folder: &Path) -> Result<File, DataError> {
     let path = folder.join(".lock");
-    let file = File::create(&path).map_err(DataError::io("create", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(DataError::CacheInUse { path }),
-        Err(TryLockError::Error(error)) => Err(DataError::io("lock", &path)(error)),
+    match try_lock(&path).map_err(DataError::io("lock", &path))? {
+        Some(file) => Ok(file),
+        None => Err(DataError::CacheInUse { path }),
     }
 }
 

@@ -1,17 +1,29 @@
 //! Seeded choices. The same seed gives the same choice on every machine and for ever: a split or
 //! a cache must not change because a crate was upgraded.
 
+use serde::{Deserialize, Serialize};
+
 /// SplitMix64. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
-#[derive(Debug, Clone)]
-pub(super) struct Random(u64);
+///
+/// The whole state is one number, so a stream that is stored and goes on is the same stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    /// The stream of a seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
+    /// A stream of its own for every step of a training run.
+    pub(crate) fn for_step(seed: u64, step: u64) -> Self {
+        let base = Self(seed).next();
+        // An odd constant: different steps begin at different places.
+        Self(base.wrapping_add(step.wrapping_mul(0xd134_2543_de82_ef95)))
+    }
+
     /// A stream of its own for a name, so that a case's choices do not depend on its neighbours.
-    pub(super) fn for_name(seed: u64, name: &str) -> Self {
+    pub(crate) fn for_name(seed: u64, name: &str) -> Self {
         // FNV-1a.
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -19,7 +31,7 @@ impl Random {
         Self(seed ^ hash)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,12 +40,38 @@ impl Random {
     }
 
     /// A whole number below `end`, which is not 0. Its bias is below `end / 2^64`.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }
 
+    /// Between `low` and `high`: `low` may occur, `high` does not, unless they are the same.
+    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
+        // The 53 upper bits: every multiple of 2^-53 below 1 is as likely.
+        let unit = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        low + (high - low) * unit
+    }
+
+    /// Whether something of this probability happens.
+    pub fn chance(&mut self, probability: f64) -> bool {
+        self.uniform(0.0, 1.0) < probability
+    }
+
+    /// From the normal distribution of mean 0 and standard deviation 1.
+    pub fn normal(&mut self) -> f64 {
+        self.normal_pair()[0]
+    }
+
+    /// Two independent draws from the normal distribution, for the price of one.
+    /// Source: Box, Muller, "A note on the generation of random normal deviates", 1958.
+    pub fn normal_pair(&mut self) -> [f64; 2] {
+        // In 0 < u <= 1, where the logarithm is finite.
+        let radius = (-2.0 * (1.0 - self.uniform(0.0, 1.0)).ln()).sqrt();
+        let (sin, cos) = self.uniform(0.0, std::f64::consts::TAU).sin_cos();
+        [radius * cos, radius * sin]
+    }
+
     /// Fisher-Yates.
-    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last as u64 + 1) as usize);
         }
@@ -106,6 +144,32 @@ mod tests {
         }
         // 600 expected, standard deviation 20.
         assert!(hits.iter().all(|hit| (500..700).contains(hit)), "{hits:?}");
+    }
+
+    #[test]
+    fn uniform_and_normal_draws_have_their_moments() {
+        let mut random = Random::new(11);
+        let n = 100_000;
+        let uniform: Vec<f64> = (0..n).map(|_| random.uniform(-3.0, 5.0)).collect();
+        assert!(uniform.iter().all(|v| (-3.0..5.0).contains(v)));
+        let normal: Vec<f64> = (0..n / 2).flat_map(|_| random.normal_pair()).collect();
+        let single: Vec<f64> = (0..n).map(|_| random.normal()).collect();
+        let deviation = 8.0 / 12.0_f64.sqrt();
+        for (draws, mean, deviation) in [
+            (uniform, 1.0, deviation),
+            (normal, 0.0, 1.0),
+            (single, 0.0, 1.0),
+        ] {
+            let found = draws.iter().sum::<f64>() / n as f64;
+            let spread = draws.iter().map(|v| (v - found).powi(2)).sum::<f64>() / n as f64;
+            // 5 standard errors of the mean; of the variance, at most as many.
+            assert!((found - mean).abs() < 5.0 * deviation / (n as f64).sqrt());
+            assert!((spread / deviation.powi(2) - 1.0).abs() < 5.0 * (2.0 / n as f64).sqrt());
+        }
+        let hits = (0..n).filter(|_| random.chance(0.2)).count();
+        assert!(hits.abs_diff(n / 5) < 600, "{hits}");
+        assert!(!random.chance(0.0) && random.chance(1.0));
+        assert_eq!(random.uniform(4.0, 4.0), 4.0);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Ready-made tasks files, compiled into the program.
 
+use std::path::Path;
+
 use super::DataError;
+use super::atomic::write_atomically;
 use super::error::nearest;
 
 /// Name, what it is, text.
@@ -41,12 +44,20 @@ pub fn text(name: &str) -> Result<&'static str, DataError> {
         })
 }
 
+/// Writes a ready-made file under a name, whole or not at all.
+///
+/// Errors: [`DataError::UnknownRecipe`], [`DataError::Io`].
+pub fn write(name: &str, path: &Path) -> Result<(), DataError> {
+    let text = text(name)?;
+    write_atomically(path, |out| out.write_all(text.as_bytes()))
+        .map_err(DataError::io("write", path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::Tasks;
     use crate::plan::paper;
-    use std::path::Path;
     use uniseg_imaging::phantom::TASKS;
 
     fn read(name: &str) -> Tasks {

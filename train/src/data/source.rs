@@ -45,6 +45,18 @@ pub(super) struct Loaded {
 }
 
 impl TaskData {
+    /// What is wrong with the dataset's files apart from those of its cases; empty the second time.
+    pub fn take_problems(&mut self) -> Vec<Problem> {
+        let faults = std::mem::take(&mut self.dataset.faults);
+        let problem = |(path, fault)| Problem {
+            task: self.task.name.clone(),
+            case: None,
+            path,
+            fault,
+        };
+        faults.into_iter().map(problem).collect()
+    }
+
     /// Opens a task's dataset and joins channels and labels.
     ///
     /// Errors: those of [`Dataset::open`]; [`DataError::InvalidDataset`] if the dataset does not

@@ -87,11 +87,7 @@ pub fn survey(
         Err(error) => return fail(error),
     };
     let found = data.dataset.cases.len();
-    let faults = std::mem::take(&mut data.dataset.faults);
-    let mut problems: Vec<Problem> = faults
-        .into_iter()
-        .map(|(path, fault)| problem(None, &path, fault))
-        .collect();
+    let mut problems = data.take_problems();
     if found < 2 {
         problems.push(problem(None, &task.dataset, Fault::TooFewCases { found }));
     }

@@ -26,6 +26,7 @@
 
 mod file;
 mod labels;
+mod planned;
 mod resolve;
 
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ use super::{Format, SplitRule};
 
 pub(super) use labels::Rule;
 pub use labels::{LabelMap, LabelTable, Source};
+pub use planned::PlannedTask;
 pub use resolve::ResolvedTask;
 
 /// The tasks of a universal model, in the order of their ids.

@@ -11,18 +11,18 @@ use super::random::Random;
 use super::{Task, Tasks};
 
 /// Voxels of a phantom, (z, y, x).
-pub(super) const EXTENT: [usize; 3] = [12, 20, 24];
+pub(crate) const EXTENT: [usize; 3] = [12, 20, 24];
 /// Its spacing, (z, y, x) in millimetres.
-pub(super) const SPACING: [f64; 3] = [4.0, 2.0, 1.5];
+pub(crate) const SPACING: [f64; 3] = [4.0, 2.0, 1.5];
 
 /// An nnU-Net folder with phantoms `ct_0`, `ct_1`, ....
-pub(super) struct Folder {
+pub(crate) struct Folder {
     pub dir: TempDir,
 }
 
 impl Folder {
     /// A v2 dataset of one channel and `cases` cases.
-    pub(super) fn new(cases: usize) -> Self {
+    pub(crate) fn new(cases: usize) -> Self {
         let folder = Self {
             dir: tempfile::tempdir().unwrap(),
         };
@@ -42,35 +42,35 @@ impl Folder {
         folder
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    pub(super) fn describe(&self, description: Value) {
+    pub(crate) fn describe(&self, description: Value) {
         std::fs::write(self.path().join("dataset.json"), description.to_string()).unwrap();
     }
 
-    pub(super) fn image(&self, case: &str, channel: usize) -> PathBuf {
+    pub(crate) fn image(&self, case: &str, channel: usize) -> PathBuf {
         self.path()
             .join(format!("imagesTr/{case}_{channel:04}.nii.gz"))
     }
 
-    pub(super) fn labels(&self, case: &str) -> PathBuf {
+    pub(crate) fn labels(&self, case: &str) -> PathBuf {
         self.path().join(format!("labelsTr/{case}.nii.gz"))
     }
 
-    pub(super) fn put(&self, case: &str, image: &Volume<f32>, labels: &Array3<u16>) {
+    pub(crate) fn put(&self, case: &str, image: &Volume<f32>, labels: &Array3<u16>) {
         write_image(&self.image(case, 0), image).unwrap();
         self.put_labels(case, image, labels);
     }
 
-    pub(super) fn put_labels(&self, case: &str, like: &Volume<f32>, labels: &Array3<u16>) {
+    pub(crate) fn put_labels(&self, case: &str, like: &Volume<f32>, labels: &Array3<u16>) {
         let header = NiftiHeader::for_geometry(like.geometry()).unwrap();
         write_labels(&self.labels(case), labels, &header).unwrap();
     }
 
     /// A task on this folder; `more` is further TOML.
-    pub(super) fn task(&self, more: &str) -> Task {
+    pub(crate) fn task(&self, more: &str) -> Task {
         let text = format!(
             "[[task]]\nname = \"liver\"\ndataset = \".\"\nlabels = [\"liver\", \"spleen\"]\n\
              channels = [{{ modality = \"CT\", normalization = \"clip_-325_325_to_0_1\" }}]\n{more}"
@@ -82,7 +82,7 @@ impl Folder {
 
 /// Image and labels 0..=2 of a body with two organs, in Hounsfield units: small and known to the
 /// voxel, so that tests of data do not move with the realistic phantoms.
-pub(super) fn phantom(seed: u64) -> (Volume<f32>, Array3<u16>) {
+pub(crate) fn phantom(seed: u64) -> (Volume<f32>, Array3<u16>) {
     let mut random = Random::new(seed);
     let shift = random.below(3) as f32;
     let inside = |at: [usize; 3], centre: [f32; 3], radii: [f32; 3]| {

@@ -8,12 +8,11 @@ use burn_pack::{Reader, Scalar, Writer};
 
 use crate::TrainError;
 
-/// burn's name of the one tensor of state that SGD has for each parameter, after the parameter's
-/// id.
-const VELOCITY: &str = ".momentum.velocity";
+/// Between a parameter's path and the name of a part of its state; in neither of them.
+const SEPARATOR: char = ':';
 
-/// What an optimiser made by [`Sgd::init`](super::Sgd::init) remembers: a velocity for each
-/// parameter that has had a gradient.
+/// What an optimiser remembers of each parameter that has had a gradient: SGD's velocity, AdamW's
+/// moments and step count.
 ///
 /// burn's own optimiser record names parameters by ids that are drawn anew whenever a network is
 /// built, and skips what it does not recognise. This one names them by their path in the network
@@ -21,30 +20,46 @@ const VELOCITY: &str = ".momentum.velocity";
 /// not fit is an error. Restored, an optimiser makes bit for bit the same steps.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OptimizerState {
-    velocities: BTreeMap<String, TensorData>,
+    /// By path and name, `decoder.levels.0.up.weight:momentum.velocity`; each of the parameter's
+    /// shape.
+    tensors: BTreeMap<String, TensorData>,
+    /// By path and name, such as AdamW's count of steps.
+    scalars: BTreeMap<String, Scalar>,
 }
 
 impl OptimizerState {
     /// Copies the state of an optimiser.
     ///
-    /// Errors: [`TrainError::InvalidState`] if it is not an SGD with momentum in f32.
+    /// Errors: [`TrainError::InvalidState`] if it is not in f32.
     pub fn of(optimizer: &ModuleOptimizer) -> Result<Self, TrainError> {
         let bytes = optimizer.into_bytes().map_err(invalid)?;
         let reader = Reader::from_bytes(bytes).map_err(invalid)?;
         let paths = reader.metadata().clone();
-        let mut velocities = BTreeMap::new();
-        for (name, velocity) in tensors(reader)? {
-            let path = name.strip_suffix(VELOCITY).and_then(|id| paths.get(id));
-            let path = path.ok_or_else(|| invalid(format!("'{name}' is not SGD's")))?;
-            velocities.insert(path.clone(), velocity);
-        }
-        Ok(Self { velocities })
+        // burn's names begin with the parameter's id.
+        let rename = |name: &str| {
+            let (id, part) = name.split_once('.')?;
+            Some(format!("{}{SEPARATOR}{part}", paths.get(id)?))
+        };
+        let renamed = |name: &str| {
+            rename(name).ok_or_else(|| invalid(format!("'{name}' is of no parameter")))
+        };
+        let scalars = reader.scalars().clone();
+        Ok(Self {
+            tensors: tensors(reader)?
+                .into_iter()
+                .map(|(name, data)| Ok((renamed(&name)?, data)))
+                .collect::<Result<_, TrainError>>()?,
+            scalars: scalars
+                .into_iter()
+                .map(|(name, value)| Ok((renamed(&name)?, value)))
+                .collect::<Result<_, TrainError>>()?,
+        })
     }
 
     /// Gives this state to a new optimiser for `model`.
     ///
-    /// Errors: [`TrainError::InvalidState`] if a velocity belongs to no parameter of `model`, or
-    /// has another shape.
+    /// Errors: [`TrainError::InvalidState`] if a part belongs to no parameter of `model`, has
+    /// another shape, or is of another kind of optimiser.
     pub fn restore<M: Module>(
         &self,
         optimizer: ModuleOptimizer,
@@ -53,14 +68,19 @@ impl OptimizerState {
         let parameters = Parameters::of(model);
         let mut findings = Vec::new();
         let mut packed = Vec::new();
-        for (path, velocity) in &self.velocities {
+        let mut ids = BTreeMap::new();
+        for (name, data) in &self.tensors {
+            let (path, part) = split(name)?;
             match parameters.get(path) {
                 None => findings.push(format!("'{path}' is no parameter of the network")),
-                Some((_, shape)) if shape != velocity.shape() => findings.push(format!(
+                Some((_, shape)) if shape != data.shape() => findings.push(format!(
                     "'{path}' has shape {}, but the network's is {shape}",
-                    velocity.shape()
+                    data.shape()
                 )),
-                Some((id, _)) => packed.push((path, id.val(), velocity)),
+                Some((id, _)) => {
+                    ids.insert(path, id.val());
+                    packed.push(pack(format!("{}.{part}", id.val()), Some(id.val()), data));
+                }
             }
         }
         if !findings.is_empty() {
@@ -70,25 +90,25 @@ impl OptimizerState {
             });
         }
 
-        let tensors = packed
-            .iter()
-            .map(|(_, id, velocity)| pack(format!("{id}{VELOCITY}"), Some(*id), velocity))
-            .collect();
-        let record = packed
-            .iter()
-            .fold(Writer::new(tensors), |writer, (path, id, velocity)| {
-                writer
-                    .with_metadata(&id.to_string(), path)
-                    .with_scalar(&format!("{id}.__rank"), Scalar::from(velocity.rank()))
-            });
+        let mut record = Writer::new(packed);
+        for (path, id) in &ids {
+            record = record.with_metadata(&id.to_string(), path);
+        }
+        for (name, value) in &self.scalars {
+            let (path, part) = split(name)?;
+            // A scalar without tensors says nothing that a step would need.
+            if let Some(id) = ids.get(path) {
+                record = record.with_scalar(&format!("{id}.{part}"), *value);
+            }
+        }
         let bytes = record.into_bytes().map_err(invalid)?;
         let restored = optimizer.from_bytes(bytes).map_err(invalid)?;
         // burn leaves out what it cannot use without a word.
         match restored.to_record().len() {
-            taken if taken == self.velocities.len() => Ok(restored),
+            taken if taken == self.tensors.len() => Ok(restored),
             taken => Err(invalid(format!(
-                "the optimiser took {taken} of {} velocities: it is no SGD with momentum",
-                self.velocities.len()
+                "the optimiser took {taken} of {} tensors: the state is another optimiser's",
+                self.tensors.len()
             ))),
         }
     }
@@ -96,11 +116,15 @@ impl OptimizerState {
     /// The state as one burnpack, for a checkpoint. The same state gives the same bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>, TrainError> {
         let tensors = self
-            .velocities
+            .tensors
             .iter()
-            .map(|(path, velocity)| pack(path.clone(), None, velocity))
+            .map(|(name, data)| pack(name.clone(), None, data))
             .collect();
-        Ok(Writer::new(tensors).into_bytes().map_err(invalid)?.to_vec())
+        let mut record = Writer::new(tensors);
+        for (name, value) in &self.scalars {
+            record = record.with_scalar(name, *value);
+        }
+        Ok(record.into_bytes().map_err(invalid)?.to_vec())
     }
 
     /// Reads what [`Self::to_bytes`] wrote.
@@ -109,23 +133,31 @@ impl OptimizerState {
     /// not noticed here: whoever stores the bytes stores a digest too.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, TrainError> {
         let reader = Reader::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(invalid)?;
+        let scalars = reader.scalars().clone();
         Ok(Self {
-            velocities: tensors(reader)?.into_iter().collect(),
+            tensors: tensors(reader)?.into_iter().collect(),
+            scalars,
         })
     }
 
-    /// Parameters that have a velocity.
+    /// Tensors of state: one for each parameter and moment.
     pub fn len(&self) -> usize {
-        self.velocities.len()
+        self.tensors.len()
     }
 
     /// Whether no step has been made.
     pub fn is_empty(&self) -> bool {
-        self.velocities.is_empty()
+        self.tensors.is_empty()
     }
 }
 
 const WHAT: &str = "optimiser";
+
+/// Path of the parameter, and which part of its state.
+fn split(name: &str) -> Result<(&str, &str), TrainError> {
+    name.split_once(SEPARATOR)
+        .ok_or_else(|| invalid(format!("'{name}' names no part of a parameter's state")))
+}
 
 fn invalid(reason: impl ToString) -> TrainError {
     TrainError::InvalidState {
@@ -198,7 +230,7 @@ impl ModuleVisitor for Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optim::Sgd;
+    use crate::optim::{AdamW, Sgd};
     use burn::optim::{AdamConfig, GradientsParams};
 
     #[derive(Module, Debug)]
@@ -249,12 +281,18 @@ mod tests {
 
     #[test]
     fn restored_for_a_network_with_other_ids_it_makes_the_same_steps() {
-        let (mut original, mut optimizer) = (model(3), Sgd::default().init());
+        check_resume(|| Sgd::default().init(), 2);
+        check_resume(|| AdamW::default().init(), 4);
+    }
+
+    #[track_caller]
+    fn check_resume(init: impl Fn() -> ModuleOptimizer, tensors: usize) {
+        let (mut original, mut optimizer) = (model(3), init());
         for _ in 0..3 {
             original = step(original, &mut optimizer);
         }
         let state = OptimizerState::of(&optimizer).unwrap();
-        assert_eq!(state.len(), 2, "the unused parameter has no velocity");
+        assert_eq!(state.len(), tensors, "the unused parameter has no state");
         let bytes = state.to_bytes().unwrap();
         assert_eq!(bytes, state.to_bytes().unwrap());
         let read = OptimizerState::from_bytes(bytes).unwrap();
@@ -262,14 +300,14 @@ mod tests {
 
         let mut resumed = with_values_of(&original);
         assert_ne!(resumed.parts[0].id, original.parts[0].id);
-        let mut restored = read.restore(Sgd::default().init(), &resumed).unwrap();
-        let mut forgetful = step(with_values_of(&original), &mut Sgd::default().init());
+        let mut restored = read.restore(init(), &resumed).unwrap();
+        let mut forgetful = step(with_values_of(&original), &mut init());
         for _ in 0..3 {
             original = step(original, &mut optimizer);
             resumed = step(resumed, &mut restored);
             assert_eq!(values(&original), values(&resumed));
             assert_ne!(values(&original), values(&forgetful));
-            forgetful = step(forgetful, &mut Sgd::default().init());
+            forgetful = step(forgetful, &mut init());
         }
     }
 
@@ -293,8 +331,10 @@ mod tests {
                 .unwrap(),
         );
         assert!(error.contains("'parts.0' has shape [2, 3]"), "{error}");
-        let velocity = state.velocities["parts.1"].clone();
-        state.velocities.insert("parts.7".into(), velocity);
+        let velocity = state.tensors["parts.1:momentum.velocity"].clone();
+        state
+            .tensors
+            .insert("parts.7:momentum.velocity".into(), velocity);
         let error = message(
             state
                 .restore(Sgd::default().init(), &model(3))
@@ -318,11 +358,7 @@ mod tests {
                 .err()
                 .unwrap(),
         );
-        assert!(error.contains("took 0 of 2 velocities"), "{error}");
-
-        let mut adam = AdamConfig::new().init();
-        step(model(3), &mut adam);
-        assert!(message(OptimizerState::of(&adam).err().unwrap()).contains("is not SGD's"));
+        assert!(error.contains("took 0 of 2 tensors"), "{error}");
     }
 
     #[test]

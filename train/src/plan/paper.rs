@@ -1,6 +1,6 @@
 use uniseg_imaging::{Normalization, ZScoreScope};
 
-use super::{NetworkConfig, Plan, TaskPlan, Variant};
+use super::{NetworkConfig, Plan, TaskPlan, Variant, default_batch_size};
 
 /// CT window of the official preprocessing, in Hounsfield units.
 const CT: Normalization = Normalization::ClipRescale {
@@ -94,6 +94,7 @@ pub fn paper() -> Plan {
             norm_eps: 1e-5,
             leaky_relu_slope: 0.01,
         },
+        batch_size: default_batch_size(),
         tasks,
     }
 }

@@ -126,6 +126,16 @@ impl CachedCase {
         }
     }
 
+    /// SHA-256 of the image and its size: equal for cases that show the same scan.
+    pub fn image_sha256(&self) -> String {
+        let mut hasher = Sha256::new();
+        for size in self.shape {
+            hasher.update((size as u64).to_le_bytes());
+        }
+        hasher.update(self.map.get(self.image.clone()).unwrap_or_default());
+        hex(hasher)
+    }
+
     /// The whole case.
     pub fn whole(&self) -> Block {
         self.block([0; 3], self.extent_zyx())

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use uniseg_imaging::SpacingMm;
 
 use crate::data::error::{DataError, nearest};
-use crate::data::{Format, SplitRule};
+use crate::data::{Format, SplitRule, from_toml};
 use crate::plan::normalization_from_name;
 
 use super::{Channel, EmptyLabels, LabelMap, NormalizationRule, Task, Tasks};
@@ -61,7 +61,7 @@ struct SplitEntry {
 const CLIP_FOREGROUND: &str = "clip_foreground_to_0_1";
 
 pub(super) fn parse(text: &str, path: &Path, root: Option<&Path>) -> Result<Tasks, DataError> {
-    let file: FileEntry = toml::from_str(text).map_err(|error| explain(error, text, path))?;
+    let file: FileEntry = from_toml(text, path, "tasks file")?;
     let here = path.parent().unwrap_or(Path::new(""));
     let root = match root {
         Some(root) => root.to_path_buf(),
@@ -93,34 +93,6 @@ pub(super) fn parse(text: &str, path: &Path, root: Option<&Path>) -> Result<Task
         path: path.to_path_buf(),
         tasks,
     })
-}
-
-/// Turns serde's sentence about an unknown field into words of our own.
-///
-/// serde says: unknown field `naem`, expected one of `name`, `dataset`. A test holds that.
-fn explain(error: toml::de::Error, text: &str, path: &Path) -> DataError {
-    let message = error.message().to_owned();
-    let mut words = message.split('`').skip(1).step_by(2);
-    match words.next() {
-        Some(found) if message.starts_with("unknown field") => {
-            let known: Vec<String> = words.map(str::to_owned).collect();
-            let before = error
-                .span()
-                .and_then(|span| text.get(..span.start))
-                .unwrap_or("");
-            DataError::UnknownKey {
-                path: path.to_path_buf(),
-                line: before.matches('\n').count() + 1,
-                found: found.to_owned(),
-                nearest: nearest(found, known.iter().map(String::as_str)),
-                known,
-            }
-        }
-        _ => DataError::Toml {
-            path: path.to_path_buf(),
-            source: Box::new(error),
-        },
-    }
 }
 
 struct Check<'a> {

@@ -105,6 +105,21 @@ impl ResolvedTask {
     }
 }
 
+impl From<&TaskPlan> for ResolvedTask {
+    /// The task as a plan has it: what is trained on is preprocessed as the plan, and so the
+    /// artefact, says.
+    fn from(plan: &TaskPlan) -> Self {
+        Self {
+            name: plan.name.clone(),
+            aliases: plan.aliases.clone(),
+            labels: plan.labels.clone(),
+            channels: plan.channels.clone(),
+            spacing_zyx_mm: plan.spacing_zyx_mm,
+            normalization: plan.normalization.clone(),
+        }
+    }
+}
+
 mod names {
     use super::*;
     use serde::{Deserializer, Serializer};
