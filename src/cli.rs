@@ -1,6 +1,8 @@
 //! What can be typed. Each command's work is in its own file.
 
 #[cfg(feature = "train")]
+mod bench;
+#[cfg(feature = "train")]
 mod demo;
 #[cfg(feature = "train")]
 mod evaluate;
@@ -66,6 +68,8 @@ enum Command {
     Segment(segment::Segment),
     Runtime(runtime::Runtime),
     #[cfg(feature = "train")]
+    Bench(bench::Bench),
+    #[cfg(feature = "train")]
     Demo(demo::Demo),
 }
 
@@ -97,6 +101,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Verify(command) => verify::run(command),
         Command::Segment(command) => segment::run(command),
         Command::Runtime(command) => runtime::run(command),
+        #[cfg(feature = "train")]
+        Command::Bench(command) => bench::run(command),
         #[cfg(feature = "train")]
         Command::Demo(command) => demo::run(command),
     }

@@ -13,6 +13,7 @@ use clap::Args;
 use uniseg::bridge;
 use uniseg_runtime::{EngineKind, Flavour, Model, find_ort, open_engine};
 use uniseg_train::data::Tasks;
+use uniseg_train::precision::Precision;
 use uniseg_train::run::{Run, checkpoint_folder, read_log};
 use uniseg_train::{Checkpoint, Plan, TrainSettings};
 
@@ -53,7 +54,10 @@ struct Steps(Instant);
 
 impl Steps {
     fn say(&self, text: impl Display) {
-        report::note(&format!("[{:5.1} s] {text}", self.0.elapsed().as_secs_f64()));
+        report::note(&format!(
+            "[{:5.1} s] {text}",
+            self.0.elapsed().as_secs_f64()
+        ));
     }
 }
 
@@ -82,7 +86,11 @@ pub(super) fn run(command: Demo) -> anyhow::Result<Outcome> {
     let model = Model::open(&path)?;
     let both = command.has_both_engines(&steps)?;
     let comparison = match both {
-        true => Some(verify::engines_compared(&model, &command.engine, command.seed)?),
+        true => Some(verify::engines_compared(
+            &model,
+            &command.engine,
+            command.seed,
+        )?),
         false => None,
     };
     let evaluation = command.evaluate(&model, &tasks)?;
@@ -123,7 +131,8 @@ impl Demo {
             plan,
             settings: &settings,
             cache: &self.out.join("cache"),
-            device: &burn::prelude::Device::flex().autodiff(),
+            devices: &[burn::prelude::Device::flex()],
+            precision: Precision::F32,
             workers: half_of_the_cores(),
             start: None,
         };

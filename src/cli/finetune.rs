@@ -1,7 +1,6 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use burn::prelude::Device;
 use clap::Args;
 use uniseg_train::finetune::{downstream_plan, transfer};
 use uniseg_train::{Checkpoint, Plan, TrainSettings, run::checkpoint_folder};
@@ -33,7 +32,7 @@ pub(crate) struct Finetune {
 }
 
 pub(super) fn run(command: Finetune) -> anyhow::Result<Outcome> {
-    let device = Device::flex().autodiff();
+    let device = command.how.device()?;
     let universal = Checkpoint::open(&checkpoint_folder(&command.checkpoint)?, &device)?;
     let target = command.target(Plan::read(&command.plan)?)?;
     let plan = downstream_plan(&universal.plan, &target)?;

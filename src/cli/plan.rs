@@ -60,9 +60,9 @@ pub(crate) struct Plan {
     no_check: bool,
 }
 
-type PatchSize = [usize; 3];
+pub(super) type PatchSize = [usize; 3];
 
-fn patch_size(text: &str) -> Result<PatchSize, String> {
+pub(super) fn patch_size(text: &str) -> Result<PatchSize, String> {
     let sizes: Result<Vec<usize>, _> = text.split(',').map(|size| size.trim().parse()).collect();
     sizes
         .ok()

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use burn::prelude::Device;
 use clap::Args;
+use uniseg_train::device::DeviceSpec;
 use uniseg_train::optim::AdamW;
+use uniseg_train::precision::Precision;
 use uniseg_train::run::{Run, Summary};
 use uniseg_train::settings::OptimizerRule;
 use uniseg_train::{Checkpoint, Plan, TrainSettings};
@@ -68,9 +70,31 @@ pub(super) struct TrainArgs {
     /// Threads that prepare patches [default: half of the cores]
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
+    #[command(flatten)]
+    on: DeviceArgs,
     /// A line an epoch instead of the screen
     #[arg(long)]
     plain: bool,
+}
+
+/// Where to train.
+#[derive(Args)]
+pub(super) struct DeviceArgs {
+    /// cpu; cuda, cuda:1, cuda:0,1 (several at once); libtorch, libtorch:0. GPUs need a program that
+    /// was built with the cargo feature `cuda` or `libtorch`
+    #[arg(long, default_value = "cpu", value_name = "NAME")]
+    pub(super) device: DeviceSpec,
+    /// Numbers of the convolutions, f32 or bf16; the rest is f32 [default: bf16 on CUDA, else f32]
+    #[arg(long, value_name = "NAME")]
+    precision: Option<Precision>,
+}
+
+impl DeviceArgs {
+    pub(super) fn open(&self) -> anyhow::Result<(Vec<Device>, Precision)> {
+        let devices = self.device.open()?;
+        let precision = self.device.precision(self.precision, &devices)?;
+        Ok((devices, precision))
+    }
 }
 
 pub(super) fn run(command: Train) -> anyhow::Result<Outcome> {
@@ -114,18 +138,30 @@ impl TrainArgs {
             "{} is no folder: `uniseg preprocess` makes a cache",
             self.cache.display()
         );
-        let device = Device::flex().autodiff();
+        let (devices, precision) = self.on.open()?;
+        report::note(&format!(
+            "training on {}, convolving in {precision}",
+            self.on.device.title()
+        ));
         let run = Run {
             folder: &self.output,
             plan,
             settings,
             cache: &self.cache,
-            device: &device,
+            devices: &devices,
+            precision,
             workers: self.workers.unwrap_or_else(half_of_the_cores),
             start,
         };
         watch::train(run, self.plain)
             .with_context(|| format!("the run in {} ended early", self.output.display()))
+    }
+
+    /// The device that weights live on.
+    pub(super) fn device(&self) -> anyhow::Result<Device> {
+        let (devices, _) = self.on.open()?;
+        let first = devices.into_iter().next().context("no device is named")?;
+        Ok(first.autodiff())
     }
 
     pub(super) fn output(&self) -> &Path {

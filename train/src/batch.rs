@@ -15,7 +15,7 @@ mod source;
 pub use loader::{Loader, LoaderOptions};
 pub use source::{Part, Source, Sources};
 
-use ndarray::{Array4, Array5};
+use ndarray::{Array4, Array5, s};
 
 use crate::sampler::TaskSampler;
 
@@ -41,6 +41,23 @@ pub struct Batch {
     pub label: Array4<u8>,
     /// The case of each patch.
     pub cases: Vec<String>,
+}
+
+impl Batch {
+    /// The batch as batches of one patch each.
+    pub fn patches(self) -> Vec<Self> {
+        let each = self.cases.into_iter().enumerate();
+        each.map(|(index, case)| Self {
+            task: self.task,
+            image: self
+                .image
+                .slice(s![index..=index, .., .., .., ..])
+                .to_owned(),
+            label: self.label.slice(s![index..=index, .., .., ..]).to_owned(),
+            cases: vec![case],
+        })
+        .collect()
+    }
 }
 
 #[cfg(test)]

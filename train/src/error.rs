@@ -209,6 +209,9 @@ pub enum TrainError {
         /// What is wrong with each.
         findings: Vec<String>,
     },
+    /// A device cannot be used, or failed.
+    #[error(transparent)]
+    Device(#[from] crate::device::DeviceError),
 }
 
 impl TrainError {

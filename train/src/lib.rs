@@ -18,6 +18,9 @@
 //! | [`trainer`] | one step, and how well a network does on patches |
 //! | [`run`] | a whole training run in a folder, to be continued after a kill |
 //! | [`finetune`] | weights of a universal network for a new task |
+//! | [`device`] | devices by name: `cpu`, `cuda:0,1`, `libtorch` |
+//! | [`precision`] | bf16 convolutions over f32 weights |
+//! | [`parallel`] | one step over one or several devices |
 //!
 //! This crate knows nothing of ONNX or of any inference engine. A trained network leaves it as a
 //! [`checkpoint::Checkpoint`]; the root package turns that into an artefact.
@@ -28,13 +31,16 @@ pub mod augment;
 pub mod batch;
 pub mod checkpoint;
 pub mod data;
+pub mod device;
 pub mod finetune;
 pub mod import;
 pub mod loss;
 pub mod model;
 pub mod optim;
+pub mod parallel;
 pub mod plan;
 pub mod planner;
+pub mod precision;
 pub mod run;
 pub mod sampler;
 pub mod schedule;

@@ -4,14 +4,16 @@ mod dice;
 
 pub use dice::PatchDice;
 
-use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
 use burn::prelude::*;
 use burn::tensor::TensorData;
 
 use crate::batch::{Batch, Step};
-use crate::loss::{SegmentationLoss, downsample_labels, level_extents};
+use crate::loss::{DiceOver, SegmentationLoss, downsample_labels, level_extents};
 use crate::optim::clip_global_norm;
+use crate::parallel::{DataParallel, ShareLoss};
 use crate::plan::Plan;
+use crate::precision::Precision;
 use crate::settings::TrainSettings;
 use crate::{TrainError, UniSeg};
 
@@ -55,22 +57,29 @@ impl StepReport {
 
 /// Makes steps as a plan and settings say.
 pub struct Trainer {
-    device: Device,
-    loss: SegmentationLoss,
-    extents: Vec<[usize; 3]>,
-    classes: Vec<usize>,
+    parallel: DataParallel,
+    judge: Judge,
     settings: TrainSettings,
 }
 
 impl Trainer {
-    /// A trainer on a device, which must be an autodiff one.
-    pub fn new(plan: &Plan, settings: &TrainSettings, device: &Device) -> Self {
+    /// A trainer on one or several devices. Weights and optimiser live on the first.
+    ///
+    /// Panics without any device.
+    pub fn new(
+        plan: &Plan,
+        settings: &TrainSettings,
+        devices: &[Device],
+        precision: Precision,
+    ) -> Self {
         let extents = level_extents(&plan.network);
         Self {
-            device: device.clone(),
-            loss: SegmentationLoss::new(extents.len(), settings.dice),
-            extents,
-            classes: plan.tasks.iter().map(|task| task.labels.len()).collect(),
+            parallel: DataParallel::new(devices.to_vec(), precision),
+            judge: Judge {
+                loss: SegmentationLoss::new(extents.len(), settings.dice),
+                extents,
+                classes: plan.tasks.iter().map(|task| task.labels.len()).collect(),
+            },
             settings: settings.clone(),
         }
     }
@@ -79,11 +88,12 @@ impl Trainer {
     ///
     /// A step whose gradient is not finite changes nothing, as under PyTorch's gradient scaler.
     ///
-    /// Errors: [`TrainError::Diverged`] after too many such steps in a row.
+    /// Errors: [`TrainError::Diverged`] after too many such steps in a row;
+    /// [`TrainError::Device`] if one of several devices failed.
     pub fn step(
         &self,
         state: TrainState,
-        step: &Step,
+        step: Step,
     ) -> Result<(TrainState, StepReport), TrainError> {
         let TrainState {
             network,
@@ -91,18 +101,17 @@ impl Trainer {
             iteration,
             skipped,
         } = state;
-        let count = step.batches.len();
-        let mut accumulator = GradientsAccumulator::new();
-        let mut losses = Vec::with_capacity(count);
-        for batch in &step.batches {
-            let loss = self.loss(&network, batch);
-            losses.push((batch.task, loss.clone()));
-            let gradients = (loss / count as f64).backward();
-            accumulator.accumulate(&network, GradientsParams::from_grads(gradients, &network));
-        }
+        let batches = self.shares(step.batches);
+        let tasks: Vec<usize> = batches.iter().map(|batch| batch.task).collect();
+        let shares = batches.into_iter().map(|batch| {
+            let judge = self.judge.clone();
+            Box::new(move |network: &UniSeg, device: &Device| judge.loss(network, &batch, device))
+                as ShareLoss
+        });
+        let computed = self.parallel.step(&network, shares.collect())?;
         let clipped = clip_global_norm(
             &network,
-            accumulator.grads(),
+            computed.gradients,
             self.settings.max_gradient_norm,
         );
         let rate = self.settings.rate.at(
@@ -115,12 +124,10 @@ impl Trainer {
             true => optimizer.step(rate, network, clipped.gradients),
             false => network,
         };
+        let losses = computed.losses.into_iter().map(f64::from);
         let report = StepReport {
             iteration,
-            losses: losses
-                .into_iter()
-                .map(|(task, loss)| (task, f64::from(loss.into_scalar::<f32>())))
-                .collect(),
+            losses: tasks.into_iter().zip(losses).collect(),
             gradient_norm: clipped.norm,
             rate,
             skipped: !finite,
@@ -141,24 +148,23 @@ impl Trainer {
         Ok((state, report))
     }
 
-    /// The loss of one batch, `[1]`.
-    pub fn loss(&self, network: &UniSeg, batch: &Batch) -> Tensor<1> {
-        let task = Tensor::<1, Int>::from_ints([batch.task as i32], &self.device);
-        let prediction = network.forward(image(batch, &self.device), task);
-        let mut outputs = prediction.deep;
-        outputs.insert(0, prediction.logits);
-        let targets = downsample_labels(labels(batch, &self.device), &self.extents);
-        self.loss
-            .forward(outputs, targets, self.classes[batch.task])
+    /// What each device gets: whole batches on one device, single patches on several. Batch Dice is
+    /// taken over a batch, which is not cut then.
+    fn shares(&self, batches: Vec<Batch>) -> Vec<Batch> {
+        let alone = self.parallel.devices().len() == 1;
+        match alone || self.settings.dice == DiceOver::Batch {
+            true => batches,
+            false => batches.into_iter().flat_map(Batch::patches).collect(),
+        }
     }
 
     /// Predicts a batch without gradients and adds what was right and wrong to `dice`.
     ///
     /// `network` is a validation copy ([`burn::module::Module::valid`]) on this trainer's device without autodiff.
     pub fn judge(&self, network: &UniSeg, batch: &Batch, dice: &mut PatchDice) {
-        let device = self.device.clone().inner();
+        let device = self.parallel.devices()[0].clone().inner();
         let task = Tensor::<1, Int>::from_ints([batch.task as i32], &device);
-        let classes = self.classes[batch.task];
+        let classes = self.judge.classes[batch.task];
         let logits = network.forward_finest(image(batch, &device), task);
         let labels = logits.narrow(1, 0, classes).argmax(1).into_data();
         dice.add(
@@ -166,6 +172,27 @@ impl Trainer {
             labels.iter::<i64>(),
             batch.label.iter().copied(),
         );
+    }
+}
+
+/// What a batch's loss depends on beside network and batch.
+#[derive(Clone)]
+struct Judge {
+    loss: SegmentationLoss,
+    extents: Vec<[usize; 3]>,
+    classes: Vec<usize>,
+}
+
+impl Judge {
+    /// The loss of one batch, `[1]`.
+    fn loss(&self, network: &UniSeg, batch: &Batch, device: &Device) -> Tensor<1> {
+        let task = Tensor::<1, Int>::from_ints([batch.task as i32], device);
+        let prediction = network.forward(image(batch, device), task);
+        let mut outputs = prediction.deep;
+        outputs.insert(0, prediction.logits);
+        let targets = downsample_labels(labels(batch, device), &self.extents);
+        self.loss
+            .forward(outputs, targets, self.classes[batch.task])
     }
 }
 

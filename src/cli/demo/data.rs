@@ -104,7 +104,11 @@ pub(super) fn preprocess(
         for problem in &report.failed {
             crate::report::note(&problem.to_string());
         }
-        ensure!(report.failed.is_empty(), "{} cannot be preprocessed", task.name);
+        ensure!(
+            report.failed.is_empty(),
+            "{} cannot be preprocessed",
+            task.name
+        );
         volumes += report.done + report.reused;
     }
     steps.say(format_args!("preprocessed {volumes} volumes"));

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use uniseg_imaging::ndarray::{Array3, Zip};
 use uniseg_imaging::dice;
+use uniseg_imaging::ndarray::{Array3, Zip};
 use uniseg_onnx::Task;
 use uniseg_runtime::{Case, Comparison, EngineKind, Model, WindowOptions, open_engine};
 use uniseg_train::Plan;
@@ -49,7 +49,12 @@ pub(super) fn same_volume(
         .collect();
     let first = ct.first().context("the model has no CT task")?;
     let data = TaskData::open(tasks.find(&first.name)?)?;
-    let names: Vec<&str> = data.dataset.cases.iter().map(|case| case.name.as_str()).collect();
+    let names: Vec<&str> = data
+        .dataset
+        .cases
+        .iter()
+        .map(|case| case.name.as_str())
+        .collect();
     let split = data.task.split.apply(&data.dataset.folder, &names)?;
     let held_out = split.validation.first().context("no case is held out")?;
     let number = names.iter().position(|name| name == held_out).unwrap_or(0);
@@ -63,7 +68,9 @@ pub(super) fn same_volume(
         // The scans are shared and numbered alike: this is the same patient's truth for the task.
         let data = TaskData::open(tasks.find(&task.name)?)?;
         let its_case = data.dataset.cases.get(number);
-        let truth = data.load(its_case.context("a task lacks the patient")?)?.labels;
+        let truth = data
+            .load(its_case.context("a task lacks the patient")?)?
+            .labels;
         let result = case.segment(model, engine.as_mut(), task, &options, &mut |_| {})?;
         ensure!(
             truth.dim() == result.labels.dim(),
@@ -74,25 +81,51 @@ pub(super) fn same_volume(
     }
 
     let mut heading = vec!["asked for".to_owned(), "found, ml".to_owned()];
-    heading.extend(found.iter().map(|(task, ..)| format!("Dice with {}", task.name)));
+    heading.extend(
+        found
+            .iter()
+            .map(|(task, ..)| format!("Dice with {}", task.name)),
+    );
     heading.push("voxels shared with other answers".into());
-    let voxel_ml = case.image().geometry().spacing.zyx().iter().product::<f64>() / 1000.0;
+    let voxel_ml = case
+        .image()
+        .geometry()
+        .spacing
+        .zyx()
+        .iter()
+        .product::<f64>()
+        / 1000.0;
     let mut rows = vec![heading];
     for (index, (task, _, labels)) in found.iter().enumerate() {
         let voxels = labels.iter().filter(|label| **label > 0).count();
-        let mut row = vec![task.name.clone(), format!("{:.0}", voxels as f64 * voxel_ml)];
-        row.extend(found.iter().map(|(_, truth, _)| {
-            format!("{:.2}", dice(labels.view(), truth.view(), 1))
-        }));
+        let mut row = vec![
+            task.name.clone(),
+            format!("{:.0}", voxels as f64 * voxel_ml),
+        ];
+        row.extend(
+            found
+                .iter()
+                .map(|(_, truth, _)| format!("{:.2}", dice(labels.view(), truth.view(), 1))),
+        );
         let mut others = Array3::from_elem(labels.dim(), false);
-        for (_, _, other) in found.iter().enumerate().filter(|(i, _)| *i != index).map(|(_, f)| f) {
-            Zip::from(&mut others).and(other).for_each(|seen, label| *seen |= *label > 0);
+        for (_, _, other) in found
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| *i != index)
+            .map(|(_, f)| f)
+        {
+            Zip::from(&mut others)
+                .and(other)
+                .for_each(|seen, label| *seen |= *label > 0);
         }
         let mut shared = 0_usize;
         Zip::from(&others).and(labels).for_each(|other, label| {
             shared += usize::from(*other && *label > 0);
         });
-        row.push(format!("{:.1} %", 100.0 * shared as f64 / voxels.max(1) as f64));
+        row.push(format!(
+            "{:.1} %",
+            100.0 * shared as f64 / voxels.max(1) as f64
+        ));
         rows.push(row);
     }
     let figures = found
@@ -194,13 +227,24 @@ impl Story<'_> {
                 .collect(),
         };
         let tasks = || self.plan.tasks.iter().enumerate();
-        let losses = tasks()
-            .map(|(id, task)| of(&task.name, &move |r| r.task_losses.get(id).copied().flatten()));
+        let losses = tasks().map(|(id, task)| {
+            of(&task.name, &move |r| {
+                r.task_losses.get(id).copied().flatten()
+            })
+        });
         let dice = tasks()
             .map(|(id, task)| of(&task.name, &move |r| r.task_dice.get(id).copied().flatten()));
         [
-            ("Loss of each task", "cross-entropy - Dice", losses.collect()),
-            ("Dice on patches of held-out patients", "Dice", dice.collect()),
+            (
+                "Loss of each task",
+                "cross-entropy - Dice",
+                losses.collect(),
+            ),
+            (
+                "Dice on patches of held-out patients",
+                "Dice",
+                dice.collect(),
+            ),
         ]
     }
 }

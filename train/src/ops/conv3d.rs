@@ -15,6 +15,7 @@ use super::correlate::correlate;
 use super::cpu::{Gather, Inputs, Strategy, dims, from_plain, from_tracked, from_vec, values};
 use super::planes::channel_sums;
 use super::slab::Volumes;
+use crate::precision::in_precision_of;
 
 /// `conv.forward(x)`.
 ///
@@ -22,7 +23,7 @@ use super::slab::Volumes;
 pub(crate) fn conv3d(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
     match gather(conv, &x, None) {
         Some((inputs, shape)) => run(inputs, shape),
-        None => conv.forward(x),
+        None => in_precision_of(&conv.weight, x, |x| conv.forward(x)),
     }
 }
 
@@ -34,7 +35,10 @@ pub(crate) fn conv3d(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
 pub(crate) fn conv3d_of_two(conv: &Conv3d, first: Tensor<5>, second: Tensor<5>) -> Tensor<5> {
     match gather(conv, &first, Some(&second)) {
         Some((inputs, shape)) => run(inputs, shape),
-        None => conv.forward(Tensor::cat(vec![first, second], 1)),
+        None => {
+            let joined = Tensor::cat(vec![first, second], 1);
+            in_precision_of(&conv.weight, joined, |x| conv.forward(x))
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::convolve::{Kernels, convolve};
 use super::correlate::correlate;
 use super::cpu::{Gather, Inputs, Strategy, dims, from_plain, from_tracked, from_vec, values};
 use super::slab::Volumes;
+use crate::precision::in_precision_of;
 
 /// `up.forward(x)`. With a kernel as large as its stride, as in the decoder, every output voxel is
 /// one product of a matrix and the channels of one input voxel.
@@ -21,8 +22,36 @@ use super::slab::Volumes;
 pub(crate) fn conv_transpose3d(up: &ConvTranspose3d, x: Tensor<5>) -> Tensor<5> {
     match gather(up, &x) {
         Some(inputs) => run(inputs, up.kernel_size, up.stride),
-        None => up.forward(x),
+        // What trains elsewhere is a GPU, whose kernel for this is slow and adds up in the precision
+        // of its input; the device that records for the exporter does not train.
+        None => in_precision_of(&up.weight, x, |x| {
+            match x.device().is_autodiff() && is_product(up) {
+                true => product(up, x),
+                false => up.forward(x),
+            }
+        }),
     }
+}
+
+/// Whether output voxels do not overlap.
+fn is_product(up: &ConvTranspose3d) -> bool {
+    let plain = up.groups == 1 && up.dilation == [1; 3] && up.padding == [0; 3];
+    plain && up.padding_out == [0; 3] && up.bias.is_none() && up.kernel_size == up.stride
+}
+
+/// The layer as one product of matrices and a permutation.
+fn product(up: &ConvTranspose3d, x: Tensor<5>) -> Tensor<5> {
+    let weight = up.weight.val();
+    let [batch, inputs, z, y, width] = x.dims();
+    let [_, outputs, kz, ky, kx] = weight.dims();
+    let weight = weight
+        .reshape([1, inputs, outputs * kz * ky * kx])
+        .swap_dims(1, 2);
+    weight
+        .matmul(x.reshape([batch, inputs, z * y * width]))
+        .reshape([batch, outputs, kz, ky, kx, z, y, width])
+        .permute([0, 1, 5, 2, 6, 3, 7, 4])
+        .reshape([batch, outputs, z * kz, y * ky, width * kx])
 }
 
 fn gather(up: &ConvTranspose3d, x: &Tensor<5>) -> Option<Inputs<2>> {

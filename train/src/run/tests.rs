@@ -6,6 +6,7 @@ use burn::prelude::*;
 
 use super::*;
 use crate::batch::testing::Cache;
+use crate::precision::Precision;
 use crate::{Checkpoint, TrainError, TrainSettings};
 
 fn settings(epochs: u32) -> TrainSettings {
@@ -22,14 +23,14 @@ fn losses(
     settings: &TrainSettings,
     stop: impl Fn(u64) -> bool,
 ) -> Result<(Vec<u64>, Summary), TrainError> {
-    let device = Device::flex().autodiff();
     let mut losses = Vec::new();
     let run = Run {
         folder,
         plan: &cache.plan,
         settings,
         cache: cache.path(),
-        device: &device,
+        devices: &[Device::flex()],
+        precision: Precision::F32,
         workers: NonZeroUsize::MIN,
         start: None,
     };

@@ -13,6 +13,7 @@ use super::state::Progress;
 use crate::augment::Augmentation;
 use crate::batch::{Loader, LoaderOptions, Part, Sources};
 use crate::plan::Plan;
+use crate::precision::Precision;
 use crate::sampler::{BATCHES_PER_TASK, TaskSampler};
 use crate::settings::TrainSettings;
 use crate::trainer::{PatchDice, StepReport, TrainState, Trainer};
@@ -35,8 +36,10 @@ pub struct Run<'a> {
     pub settings: &'a TrainSettings,
     /// Folder of the preprocessed cases.
     pub cache: &'a Path,
-    /// Where it is trained; an autodiff device.
-    pub device: &'a Device,
+    /// Where it is trained: on one device, or on several at once.
+    pub devices: &'a [Device],
+    /// In which numbers convolutions are computed.
+    pub precision: Precision,
     /// Threads that prepare patches.
     pub workers: NonZeroUsize,
     /// Weights to begin with; random ones, seeded by the settings, if absent. Not looked at when a
@@ -97,10 +100,18 @@ pub fn train(
     let Run {
         plan,
         settings,
-        device,
+        devices,
         ..
     } = run;
     settings.check()?;
+    let Some(device) = devices.first() else {
+        return Err(TrainError::InvalidSetting {
+            field: "devices".into(),
+            found: "empty".into(),
+            expected: "training needs one".into(),
+        });
+    };
+    let device = &device.clone().autodiff();
     let training = Sources::open(run.cache, plan, Part::Train)?;
     let training = Arc::new(match settings.paired_tasks {
         true => training.pair(),
@@ -149,7 +160,7 @@ pub fn train(
         progress.sampler.clone(),
         state.iteration,
     );
-    let trainer = Trainer::new(plan, settings, device);
+    let trainer = Trainer::new(plan, settings, devices, run.precision);
     let tasks = plan.tasks.len();
     let begin = Event::Begin {
         iteration: state.iteration,
@@ -161,9 +172,9 @@ pub fn train(
     let mut sums = EpochSums::new(tasks, loader.waited());
     while state.iteration < total && !stopped && !out_of_patience {
         let step = loader.next_step();
+        progress.sampler = step.sampler.clone();
         let report;
-        (state, report) = trainer.step(state, &step)?;
-        progress.sampler = step.sampler;
+        (state, report) = trainer.step(state, step)?;
         sums.add(&report);
         stopped = observe(Event::Step(&report)).is_break();
         let length = u64::from(settings.iterations_per_epoch);
