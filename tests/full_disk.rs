@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use uniseg_imaging::ndarray::Array3;
 use uniseg_imaging::{Extent, Geometry, SpacingMm, Volume, write_image};
 
-use crate::support::program::{PROGRAM, Run, run};
+use crate::support::program::{LIMITED, shell};
 use crate::support::{artefacts, names_in};
 
 /// Voxels each way; uncompressed labels take a byte each.
@@ -26,16 +26,6 @@ fn bench() -> (TempDir, PathBuf, PathBuf) {
     (folder, image, output)
 }
 
-/// Runs `script` with the program and its arguments as `"$@"`.
-fn shell(program: &str, script: &str, arguments: &[&str]) -> Run {
-    let mut parts = program.split(' ');
-    let mut command = Command::new(parts.next().unwrap());
-    run(command
-        .args(parts)
-        .args(["-c", script, "sh", PROGRAM])
-        .args(arguments))
-}
-
 fn segment<'a>(image: &'a Path, output: &'a str) -> Vec<&'a str> {
     let model = artefacts::tiny().to_str().unwrap();
     let image = image.to_str().unwrap();
@@ -43,9 +33,6 @@ fn segment<'a>(image: &'a Path, output: &'a str) -> Vec<&'a str> {
         "segment", model, image, "--task", "blob", "--step", "1", "--engine", "tract", "-o", output,
     ]
 }
-
-/// A file may not grow beyond some 50 or 100 kB; the signal is ignored, so that writing fails.
-const LIMITED: &str = r#"trap "" XFSZ; ulimit -f 100; exec "$@""#;
 
 #[test]
 fn labels_that_do_not_fit_leave_nothing() {

@@ -71,3 +71,16 @@ impl Run {
         }
     }
 }
+
+/// A file may not grow beyond some 50 or 100 kB; the signal is ignored, so that writing fails.
+pub const LIMITED: &str = r#"trap "" XFSZ; ulimit -f 100; exec "$@""#;
+
+/// Runs `script` with the program and its arguments as `"$@"`.
+pub fn shell(program: &str, script: &str, arguments: &[&str]) -> Run {
+    let mut parts = program.split(' ');
+    let mut command = Command::new(parts.next().unwrap());
+    run(command
+        .args(parts)
+        .args(["-c", script, "sh", PROGRAM])
+        .args(arguments))
+}
