@@ -85,7 +85,12 @@ fn plan() -> Plan {
         num_tasks: tasks.len(),
         ..paper.network
     };
-    Plan { network, tasks }.complete().unwrap()
+    let plan = Plan {
+        network,
+        batch_size: paper.batch_size,
+        tasks,
+    };
+    plan.complete().unwrap()
 }
 
 /// Runs the command on a model and the tasks file of a folder of datasets.

@@ -1,7 +1,6 @@
 //! A disk that fills up while a result is written: an error, and neither a result nor a trace.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use tempfile::TempDir;
 use uniseg_imaging::ndarray::Array3;

@@ -30,8 +30,14 @@ impl World {
     /// Arguments of a training on the cache into a folder of this name.
     fn train(&self, run: &str, more: &[&str]) -> Vec<String> {
         let (plan, cache, run) = (self.path("plan.json"), self.path("cache"), self.path(run));
-        let fixed = ["train", "--plan", &plan, "--cache", &cache, "-o", &run, "--plain"];
-        fixed.iter().chain(more).map(|text| (*text).to_owned()).collect()
+        let fixed = [
+            "train", "--plan", &plan, "--cache", &cache, "-o", &run, "--plain",
+        ];
+        fixed
+            .iter()
+            .chain(more)
+            .map(|text| (*text).to_owned())
+            .collect()
     }
 
     fn log(&self, run: &str) -> Vec<EpochRecord> {
@@ -99,7 +105,10 @@ fn world() -> &'static World {
         ] {
             let (tasks, plan) = (world.path(tasks), world.path(plan));
             fs::write(&tasks, content).unwrap();
-            uniseg(["plan", &tasks, "-o", &plan, "--patch", "16,48,48", "--base", "4"]).succeeds();
+            uniseg([
+                "plan", &tasks, "-o", &plan, "--patch", "16,48,48", "--base", "4",
+            ])
+            .succeeds();
             uniseg(["preprocess", &tasks, "--plan", &plan, "-o", &cache]).succeeds();
         }
         world
@@ -111,7 +120,12 @@ fn learned() -> &'static str {
     static RUN: OnceLock<()> = OnceLock::new();
     RUN.get_or_init(|| {
         let more = [
-            "--quick", "--epochs", "8", "--iterations", "25", "--no-augmentation",
+            "--quick",
+            "--epochs",
+            "8",
+            "--iterations",
+            "25",
+            "--no-augmentation",
         ];
         uniseg(world().train("learned", &more)).succeeds();
     });
@@ -133,12 +147,29 @@ fn a_small_network_learns() {
 fn transferred_weights_beat_random_ones_after_as_many_steps() {
     let world = world();
     learned();
-    let (from, plan, cache) = (world.path("learned"), world.path("new.json"), world.path("cache"));
+    let (from, plan, cache) = (
+        world.path("learned"),
+        world.path("new.json"),
+        world.path("cache"),
+    );
     let dice = ["finetuned", "scratch"].map(|run| {
         let output = world.path(run);
         let mut arguments = vec![
-            "finetune", &from, "--plan", &plan, "--cache", &cache, "-o", &output, "--plain",
-            "--quick", "--epochs", "4", "--iterations", "25", "--no-augmentation",
+            "finetune",
+            &from,
+            "--plan",
+            &plan,
+            "--cache",
+            &cache,
+            "-o",
+            &output,
+            "--plain",
+            "--quick",
+            "--epochs",
+            "4",
+            "--iterations",
+            "25",
+            "--no-augmentation",
         ];
         if run == "scratch" {
             arguments.push("--from-scratch");
@@ -146,7 +177,10 @@ fn transferred_weights_beat_random_ones_after_as_many_steps() {
         uniseg(arguments).succeeds();
         world.held_out_dice(run, "new.toml")
     });
-    println!("kidney and tumour after 100 steps: {:.3} fine-tuned, {:.3} from scratch", dice[0], dice[1]);
+    println!(
+        "kidney and tumour after 100 steps: {:.3} fine-tuned, {:.3} from scratch",
+        dice[0], dice[1]
+    );
     assert!(dice[0] > dice[1], "{dice:?}");
 }
 
@@ -231,8 +265,11 @@ fn a_full_disk_ends_the_run_and_leaves_the_checkpoints_before() {
 #[test]
 fn a_run_exports_as_its_checkpoint_does() {
     learned();
-    let (run, model, other) =
-        (world().path("learned"), world().path("run.onnx"), world().path("last.onnx"));
+    let (run, model, other) = (
+        world().path("learned"),
+        world().path("run.onnx"),
+        world().path("last.onnx"),
+    );
     uniseg(["export", &run, "-o", &model]).succeeds();
     uniseg(["export", &format!("{run}/last"), "-o", &other]).succeeds();
     assert_eq!(fs::read(&model).unwrap(), fs::read(&other).unwrap());
@@ -243,14 +280,20 @@ fn a_run_exports_as_its_checkpoint_does() {
 fn what_cannot_be_meant_is_refused_by_name() {
     let world = world();
     let config = world.path("typo.toml");
-    fs::write(&config, "epochs = 3\n[augmentation.rotatoin]\nprobability = 1\n").unwrap();
+    fs::write(
+        &config,
+        "epochs = 3\n[augmentation.rotatoin]\nprobability = 1\n",
+    )
+    .unwrap();
     let train = |more: &[&str]| uniseg(world.train("refused", more));
     train(&["--config", &config]).refuses(&["typo.toml", "line 2", "rotatoin", "'rotation'"]);
     train(&["--epochs", "0"]).refuses(&["epochs is 0"]);
     train(&["--device", "cuda"]).refuses(&["cuda", "--features cuda", "cpu"]);
     let (plan, nowhere) = (world.path("new.json"), world.path("nowhere"));
-    uniseg(["train", "--plan", &plan, "--cache", &nowhere, "-o", &nowhere])
-        .refuses(&["nowhere", "uniseg preprocess"]);
+    uniseg([
+        "train", "--plan", &plan, "--cache", &nowhere, "-o", &nowhere,
+    ])
+    .refuses(&["nowhere", "uniseg preprocess"]);
     let (cache, run) = (world.path("empty"), world.path("refused"));
     fs::create_dir_all(&cache).unwrap();
     uniseg(["train", "--plan", &plan, "--cache", &cache, "-o", &run]).refuses(&["kidney"]);
@@ -258,6 +301,9 @@ fn what_cannot_be_meant_is_refused_by_name() {
     assert!(!world.folder.join("refused/run.json").exists());
     // A folder that holds another run stays that run's.
     learned();
-    uniseg(world.train("learned", &["--quick", "--epochs", "9", "--iterations", "25"]))
-        .refuses(&["other settings", "settings.epochs was 8, now 9"]);
+    uniseg(world.train(
+        "learned",
+        &["--quick", "--epochs", "9", "--iterations", "25"],
+    ))
+    .refuses(&["other settings", "settings.epochs was 8, now 9"]);
 }
