@@ -365,7 +365,7 @@ fn what_cannot_be_evaluated_is_refused() {
     run(&["--task", "liver"]).refuses(&["liver", "spleen"]);
     run(&["--task", "spline"]).refuses(&["spline", "spleen"]);
     run(&["--min-dice", "90"]).refuses(&["--min-dice", "90"]);
-    run(&["--tolerance-mm", "-1"]).refuses(&["tolerance"]);
+    run(&["--tolerance-mm=-1"]).refuses(&["tolerance"]);
     run(&["--root", "no/such/folder"]).refuses(&["no/such/folder", "dataset.json"]);
     let inside = dataset(&world.data, "spleen");
     run(&["-o", inside.to_str().unwrap()]).refuses(&["another folder"]);

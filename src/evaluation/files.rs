@@ -153,3 +153,22 @@ fn chosen(task: &TaskScore) -> Vec<&CaseScore> {
         count => vec![cases[0], cases[count / 2], cases[count - 1]],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn cells_are_quoted_where_they_have_to_be() {
+        for (text, expected) in [
+            ("liver", "liver"),
+            ("", ""),
+            ("a b;c", "a b;c"),
+            ("a,b", "\"a,b\""),
+            ("say \"a\"", "\"say \"\"a\"\"\""),
+            ("two\nlines", "\"two\nlines\""),
+        ] {
+            assert_eq!(quoted(text), expected);
+        }
+    }
+}
