@@ -4,8 +4,9 @@
 #
 #   benches/variants.sh [FOLDER]          default: variants-bench
 #
-# STEPS (default 1200) and SEED (default 1) can be set. The baseline trains one network for each
-# task and divides the steps among them. A run that was stopped goes on where it was.
+# STEPS (default 1200) and SEED (default 1) can be set, and UNISEG, a program that is built already.
+# The baseline trains one network for each task and divides the steps among them.
+# A run that was stopped goes on where it was.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,8 +16,11 @@ seed=${SEED:-1}
 epoch=40
 tasks=(liver kidney spleen prostate)
 
-cargo build --release --quiet
-uniseg=target/release/uniseg
+if [ -z "${UNISEG:-}" ]; then
+    cargo build --release --workspace --quiet
+    UNISEG=target/release/uniseg
+fi
+uniseg=$UNISEG
 mkdir -p "$out"
 "$uniseg" phantom "$out/raw" --cases 12 --seed "$seed" --size small --plain --same-scans \
     --task "${tasks[@]}" >"$out/phantom.log"

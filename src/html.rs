@@ -92,16 +92,6 @@ impl Page {
         self.push(&figure.html())
     }
 
-    /// A picture.
-    #[allow(dead_code)]
-    pub(crate) fn png(&mut self, caption: &str, bytes: &[u8]) -> &mut Self {
-        let figure = Figure::Png {
-            caption: caption.to_owned(),
-            bytes: bytes.to_vec(),
-        };
-        self.push(&figure.html())
-    }
-
     /// Pictures beside each other, as many as the window is wide.
     pub(crate) fn figure_row(&mut self, figures: &[Figure]) -> &mut Self {
         self.push("<div class=\"row\">\n");
@@ -231,7 +221,10 @@ mod tests {
         page.heading(evil)
             .paragraph(evil)
             .table(&[vec![evil.into()], vec![evil.into()]])
-            .png(evil, b"x")
+            .figure_row(&[Figure::Png {
+                caption: evil.into(),
+                bytes: b"x".to_vec(),
+            }])
             .svg(evil, "<svg></svg>");
         let html = page.html();
         assert!(!html.contains("<script"), "{html}");

@@ -12,11 +12,10 @@ use crate::atomic;
 
 /// Task, modality, normalisation, spacing (z, y, x) in millimetres. Coarse, so that a patch that is
 /// quick to compute shows half of a body.
-const TASKS: [(&str, &str, &str, [f64; 3]); 5] = [
+const TASKS: [(&str, &str, &str, [f64; 3]); 4] = [
     ("liver", "CT", "clip_-325_325_to_0_1", CT_SPACING),
     ("kidney", "CT", "clip_-325_325_to_0_1", CT_SPACING),
     ("spleen", "CT", "clip_-325_325_to_0_1", CT_SPACING),
-    ("vertebrae", "CT", "clip_-325_325_to_0_1", CT_SPACING),
     ("prostate", "MR", "zscore", [7.0, 2.5, 2.5]),
 ];
 const CT_SPACING: [f64; 3] = [10.0, 6.0, 6.0];

@@ -55,7 +55,8 @@ impl Sources {
     /// Opens a part of the cache of every task.
     ///
     /// Errors: [`TrainError::Data`] where a file is missing or torn; [`TrainError::CacheDiffers`]
-    /// if the cache was made for another plan; [`TrainError::NoCases`].
+    /// if the cache was made for another plan; [`TrainError::NoCases`];
+    /// [`TrainError::InvalidPlan`] for a task with too many labels.
     pub fn open(cache: &Path, plan: &Plan, part: Part) -> Result<Self, TrainError> {
         let tasks: Vec<Source> = plan
             .tasks
@@ -117,8 +118,18 @@ impl Sources {
     }
 }
 
+/// Labels of a patch are bytes.
+const MOST_LABELS: usize = 256;
+
 impl Source {
     fn open(cache: &Path, task: &TaskPlan, part: Part) -> Result<Self, TrainError> {
+        if task.labels.len() > MOST_LABELS {
+            return Err(TrainError::InvalidPlan {
+                field: format!("tasks[{}].labels", task.id),
+                found: format!("{} labels", task.labels.len()),
+                expected: format!("training takes up to {MOST_LABELS}, background included"),
+            });
+        }
         let index = CacheIndex::read(cache, &task.name)?;
         check(cache, task, &index)?;
         let names = match part {
