@@ -44,15 +44,19 @@ impl World {
         read_log(&self.folder.join(run)).unwrap()
     }
 
-    /// Mean Dice of a run's last checkpoint on the held-out cases of a tasks file.
-    fn held_out_dice(&self, run: &str, tasks: &str) -> f64 {
+    /// Dice of the first label of every task on the held-out cases of a tasks file, for a run's last
+    /// checkpoint.
+    fn held_out_dice(&self, run: &str, tasks: &str) -> Vec<f64> {
         let (run, tasks) = (self.path(run), self.path(tasks));
         let text = uniseg([
             "evaluate", &run, "--tasks", &tasks, "--engine", "tract", "--json",
         ])
         .succeeds();
         let evaluation: Value = serde_json::from_str(&text).unwrap();
-        evaluation["mean"]["dice"].as_f64().unwrap()
+        let tasks = evaluation["tasks"].as_array().unwrap().iter();
+        tasks
+            .map(|task| task["labels"][0]["mean"]["dice"].as_f64().unwrap())
+            .collect()
     }
 }
 
@@ -60,17 +64,17 @@ const UNIVERSAL: [(&str, &str, &str); 2] = [
     ("spleen", "CT", "clip_-325_325_to_0_1"),
     ("prostate", "MR", "zscore"),
 ];
-const NEW: [(&str, &str, &str); 1] = [("kidney", "CT", "clip_-325_325_to_0_1")];
+const NEW: [(&str, &str, &str); 1] = [("liver", "CT", "clip_-325_325_to_0_1")];
 
 fn tasks_file(tasks: &[(&str, &str, &str)]) -> String {
     let task = |(name, modality, rule): &(&str, &str, &str)| {
         let number = match *name {
             "spleen" => 7,
             "prostate" => 9,
-            _ => 2,
+            _ => 1,
         };
         let labels = match number {
-            2 => r#"["kidney", "tumour"]"#.to_owned(),
+            1 => r#"["liver", "tumour"]"#.to_owned(),
             _ => format!("[\"{name}\"]"),
         };
         let spacing = match *modality {
@@ -92,10 +96,13 @@ fn world() -> &'static World {
         let world = World {
             folder: kept("training"),
         };
+        // What an earlier run of the tests left would be continued, not tested.
+        fs::remove_dir_all(&world.folder).unwrap();
+        fs::create_dir(&world.folder).unwrap();
         let root = world.path("");
         uniseg([
             "phantom", &root, "--cases", "8", "--size", "small", "--plain", "--task", "spleen",
-            "prostate", "kidney",
+            "prostate", "liver",
         ])
         .succeeds();
         let cache = world.path("cache");
@@ -106,7 +113,7 @@ fn world() -> &'static World {
             let (tasks, plan) = (world.path(tasks), world.path(plan));
             fs::write(&tasks, content).unwrap();
             uniseg([
-                "plan", &tasks, "-o", &plan, "--patch", "16,48,48", "--base", "4",
+                "plan", &tasks, "-o", &plan, "--patch", "16,48,48", "--base", "8",
             ])
             .succeeds();
             uniseg(["preprocess", &tasks, "--plan", &plan, "-o", &cache]).succeeds();
@@ -115,14 +122,14 @@ fn world() -> &'static World {
     })
 }
 
-/// The run that two tests look at: half a minute of training.
+/// The run that two tests look at: a minute of training.
 fn learned() -> &'static str {
     static RUN: OnceLock<()> = OnceLock::new();
     RUN.get_or_init(|| {
         let more = [
             "--quick",
             "--epochs",
-            "8",
+            "12",
             "--iterations",
             "25",
             "--no-augmentation",
@@ -137,9 +144,10 @@ fn a_small_network_learns() {
     let log = world().log(learned());
     let (first, last) = (log[0].loss, log[log.len() - 1].loss);
     let dice = world().held_out_dice("learned", "tasks.toml");
-    println!("loss {first:.3} in the first epoch, {last:.3} in the last; held-out Dice {dice:.3}");
+    println!("loss {first:.3} in the first epoch, {last:.3} in the last; held-out Dice {dice:.3?}");
     assert!(last < 0.6 * first, "{first} {last}");
-    assert!(dice > 0.2, "{dice}");
+    // Spleen and prostate.
+    assert!(dice[0] > 0.3 && dice[1] > 0.5, "{dice:?}");
     assert!(log.iter().all(|record| record.skipped_steps == 0));
 }
 
@@ -175,10 +183,10 @@ fn transferred_weights_beat_random_ones_after_as_many_steps() {
             arguments.push("--from-scratch");
         }
         uniseg(arguments).succeeds();
-        world.held_out_dice(run, "new.toml")
+        world.held_out_dice(run, "new.toml")[0]
     });
     println!(
-        "kidney and tumour after 100 steps: {:.3} fine-tuned, {:.3} from scratch",
+        "liver after 100 steps: {:.3} fine-tuned, {:.3} from scratch",
         dice[0], dice[1]
     );
     assert!(dice[0] > dice[1], "{dice:?}");
@@ -202,12 +210,19 @@ fn checkpoints(run: &Path) -> Vec<String> {
     }
 }
 
-/// Digest of the weights of a run's last checkpoint.
-fn weights(run: &str) -> Value {
+/// Weights and training state of a run's last checkpoint, bit for bit.
+fn last_state(run: &str) -> (Vec<u8>, String) {
     let checkpoints = world().folder.join(run).join("checkpoints");
-    let last = names_in(&checkpoints).pop().unwrap();
-    let text = fs::read_to_string(checkpoints.join(last).join("checkpoint.json")).unwrap();
-    serde_json::from_str::<Value>(&text).unwrap()["weights_sha256"].clone()
+    let last = checkpoints.join(names_in(&checkpoints).pop().unwrap());
+    let weights = fs::read(last.join("weights.safetensors")).unwrap();
+    // The header names where the tensors are; the order of its own entries means nothing.
+    let (length, rest) = weights.split_first_chunk::<8>().unwrap();
+    let tensors = rest[u64::from_le_bytes(*length) as usize..].to_vec();
+    // It has the optimiser's digest in it.
+    (
+        tensors,
+        fs::read_to_string(last.join("state.json")).unwrap(),
+    )
 }
 
 #[test]
@@ -228,7 +243,10 @@ fn a_killed_run_continues_and_ends_with_the_same_weights() {
         child.wait().unwrap();
     }
     uniseg(arguments).succeeds();
-    assert_eq!(weights("killed"), weights("whole"));
+    assert!(
+        last_state("killed") == last_state("whole"),
+        "not the same bits"
+    );
     let steps = |run| -> Vec<u64> { world().log(run).iter().map(|r| r.iteration).collect() };
     assert_eq!(steps("killed"), steps("whole"));
     assert_eq!(steps("whole"), [4, 8, 12, 16, 20, 24]);
@@ -288,7 +306,10 @@ fn what_cannot_be_meant_is_refused_by_name() {
     let train = |more: &[&str]| uniseg(world.train("refused", more));
     train(&["--config", &config]).refuses(&["typo.toml", "line 2", "rotatoin", "'rotation'"]);
     train(&["--epochs", "0"]).refuses(&["epochs is 0"]);
-    train(&["--device", "cuda"]).refuses(&["cuda", "--features cuda", "cpu"]);
+    // Where the program has CUDA, the machine that runs the tests has no GPU.
+    let cuda = train(&["--device", "cuda"]);
+    assert_eq!(cuda.code, Some(2));
+    assert!(cuda.stderr.contains("device 'cuda:0'"), "{}", cuda.stderr);
     let (plan, nowhere) = (world.path("new.json"), world.path("nowhere"));
     uniseg([
         "train", "--plan", &plan, "--cache", &nowhere, "-o", &nowhere,
@@ -296,14 +317,21 @@ fn what_cannot_be_meant_is_refused_by_name() {
     .refuses(&["nowhere", "uniseg preprocess"]);
     let (cache, run) = (world.path("empty"), world.path("refused"));
     fs::create_dir_all(&cache).unwrap();
-    uniseg(["train", "--plan", &plan, "--cache", &cache, "-o", &run]).refuses(&["kidney"]);
+    uniseg(["train", "--plan", &plan, "--cache", &cache, "-o", &run]).refuses(&["liver"]);
     // Nothing was begun.
     assert!(!world.folder.join("refused/run.json").exists());
     // A folder that holds another run stays that run's.
     learned();
     uniseg(world.train(
         "learned",
-        &["--quick", "--epochs", "9", "--iterations", "25"],
+        &[
+            "--quick",
+            "--epochs",
+            "9",
+            "--iterations",
+            "25",
+            "--no-augmentation",
+        ],
     ))
-    .refuses(&["other settings", "settings.epochs was 8, now 9"]);
+    .refuses(&["other settings", "settings.epochs was 12, now 9"]);
 }

@@ -6,6 +6,7 @@ use uniseg::bridge;
 use uniseg_runtime::{Model, open_engine};
 use uniseg_train::Checkpoint;
 use uniseg_train::data::Tasks;
+use uniseg_train::run::checkpoint_folder;
 
 use super::{EngineArgs, EngineName, Outcome};
 use crate::evaluation::{self, EvaluateOptions, Evaluation, Event, SplitPart};
@@ -120,11 +121,13 @@ pub(super) fn run(command: Evaluate) -> anyhow::Result<Outcome> {
 
 /// An artefact as it is; a checkpoint is compiled to one in memory.
 pub(super) fn open_model(path: &Path) -> anyhow::Result<Model> {
-    if !path.is_dir() {
+    // RUN/best is no folder, but names one.
+    if path.is_file() || path.extension().is_some_and(|ending| ending == "onnx") {
         return Ok(Model::open(path)?);
     }
     let device = burn::prelude::Device::flex();
-    let checkpoint = Checkpoint::open(path, &device)
+    let checkpoint = checkpoint_folder(path)
+        .and_then(|folder| Checkpoint::open(&folder, &device))
         .with_context(|| format!("cannot use the folder {} as a checkpoint", path.display()))?;
     Ok(bridge::artefact(&checkpoint)?.into())
 }

@@ -155,7 +155,7 @@ fn bad_cases_are_reported_and_the_others_go_on() {
     bench.paint(
         "Dataset007_spleen/imagesTr/spleen_001_0000.nii.gz",
         |voxels| {
-            voxels[[0, 0, 0]] = f32::NAN;
+            voxels[[0, 0, 0]] = f32::INFINITY;
         },
     );
     fs::remove_file(bench.path("Dataset002_kidney/labelsTr/kidney_002.nii.gz")).unwrap();
@@ -165,7 +165,7 @@ fn bad_cases_are_reported_and_the_others_go_on() {
     assert_eq!(counts(&run.stdout, "spleen")[..4], [2, 0, 0, 1]);
     assert_eq!(counts(&run.stdout, "kidney")[..4], [2, 0, 0, 1]);
     for words in [
-        ["spleen_001", "nan", "spleen_001_0000.nii.gz"],
+        ["spleen_001", "infinite", "spleen_001"],
         ["kidney_002", "missing", "kidney_002.nii.gz"],
     ] {
         let row = |line: &str| words.iter().all(|word| line.contains(word));

@@ -160,14 +160,19 @@ impl ModuleMapper for Take {
         let (shape, found) = (param.lazy_shape(), data.shape().clone());
         let taken = param.map(|own| {
             let device = own.device();
+            let trained = own.is_require_grad();
             // The one layer that the prompt reached has its channel last among its inputs.
             let prompted = found.as_slice()[1..] == shape.as_slice()[1..]
                 && found.as_slice()[0] == shape.as_slice()[0] + 1
                 && path == "decoder.levels.0.up.weight";
+            // A tensor from data is a constant until it is told otherwise.
             if found == shape {
-                Tensor::from_data(data, &device)
+                Tensor::<D>::from_data(data, &device).set_require_grad(trained)
             } else if prompted {
-                Tensor::<D>::from_data(data, &device).narrow(0, 0, shape.as_slice()[0])
+                Tensor::<D>::from_data(data, &device)
+                    .narrow(0, 0, shape.as_slice()[0])
+                    .detach()
+                    .set_require_grad(trained)
             } else {
                 self.findings.push(format!(
                     "'{path}' has shape {found}, the new network's is {shape}"
@@ -244,6 +249,29 @@ mod tests {
             Tensor::zeros([1], &device),
         );
         assert_eq!(logits.dims(), [1, 6, 16, 32, 32]);
+    }
+
+    /// Nothing is frozen: every tensor that a patch goes through has a gradient.
+    #[test]
+    fn what_is_taken_is_trained_on() {
+        let device = Device::flex().autodiff();
+        let from = Checkpoint::random(universal(), 3, &device);
+        let plan = downstream_plan(&from.plan, &target(1)).unwrap();
+        let (to, _) = transfer(&from, plan, 4, &device).unwrap();
+        let logits = to.network.forward(
+            Tensor::ones([1, 1, 16, 32, 32], &device),
+            Tensor::zeros([1], &device),
+        );
+        let gradients = logits.logits.square().mean().backward();
+        let network = &to.network;
+        for weight in [
+            &network.encoder.stem.convs[0].weight,
+            &network.encoder.stages[2].blocks[1].conv.weight,
+            &network.decoder.levels[0].up.weight,
+            &network.decoder.levels[1].head.weight,
+        ] {
+            assert!(weight.val().grad(&gradients).is_some());
+        }
     }
 
     #[test]
