@@ -10,7 +10,7 @@
 //! | `libtorch:I` | the GPU numbered I through PyTorch's library | `libtorch` |
 //!
 //! `cuda` builds without a CUDA toolkit: the driver and the compiler library are looked for when a
-//! device is first used. `libtorch` needs the C++ library of PyTorch 2.9.0 at build time (`LIBTORCH`
+//! device is first used. burn's own compiler for it fetches a prebuilt LLVM when it is built. `libtorch` needs the C++ library of PyTorch 2.9.0 at build time (`LIBTORCH`
 //! names its folder, or `LIBTORCH_USE_PYTORCH=1` takes that of the Python environment) and on the
 //! loader's path at run time; burn has deprecated that back end and may drop it.
 
