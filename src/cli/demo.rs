@@ -161,7 +161,7 @@ impl Demo {
     }
 
     fn evaluate(&self, model: &Model, tasks: &Tasks) -> anyhow::Result<Evaluation> {
-        let folder = self.out.join("evaluation");
+        let folder = evaluation_folder(&self.out);
         let options = EvaluateOptions {
             folder: Some(folder.clone()),
             previews: true,
@@ -180,7 +180,7 @@ impl Demo {
     }
 }
 
-/// The path of a file in the folder of an evaluation.
+/// Where the evaluation's files are.
 fn evaluation_folder(out: &Path) -> PathBuf {
     out.join("evaluation")
 }

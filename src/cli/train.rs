@@ -5,10 +5,8 @@ use anyhow::{Context, ensure};
 use burn::prelude::Device;
 use clap::Args;
 use uniseg_train::device::DeviceSpec;
-use uniseg_train::optim::AdamW;
 use uniseg_train::precision::Precision;
 use uniseg_train::run::{Run, Summary};
-use uniseg_train::settings::OptimizerRule;
 use uniseg_train::{Checkpoint, Plan, TrainSettings};
 
 use super::Outcome;
@@ -109,7 +107,7 @@ impl TrainArgs {
         let mut settings = recipe;
         if self.quick {
             let quick = TrainSettings::quick(settings.epochs, settings.iterations_per_epoch);
-            settings.optimizer = OptimizerRule::AdamW(AdamW::default());
+            settings.optimizer = quick.optimizer;
             settings.rate = quick.rate;
         }
         if let Some(path) = &self.config {

@@ -192,7 +192,7 @@ pub fn train(
         stopped |= observe(Event::Epoch(&record)).is_break();
         let due =
             (epoch + 1).is_multiple_of(settings.checkpoint_epochs) || state.iteration == total;
-        if due || is_best && epoch > 0 {
+        if due || is_best {
             let path = save(&folder, plan, &state, &mut progress, is_best, observe)?;
             saved_at = Some((state.iteration, path));
         }
