@@ -107,7 +107,7 @@ fn a_killed_run_is_continued() {
     bench.edit("plan.json", |text| {
         let [z, y, x] = super::bench::SPACING.map(|mm| format!("{mm:?}"));
         let old = format!("[\n        {z},\n        {y},\n        {x}\n      ]");
-        text.replace(&old, "[2.0, 1.5, 1.5]")
+        text.replace(&old, "[3.0, 3.0, 3.0]")
     });
     let cache = bench.path("cache");
     let mut child = Command::new(PROGRAM)

@@ -8,29 +8,29 @@
 //!
 //! | patch | features | batch | estimated MB | measured MB | ratio |
 //! |---|---|---|---|---|---|
-//! | 16 x 64 x 64 | 8 | 2 | 225 | 164 | 1.37 |
-//! | 16 x 48 x 48 | 32 | 2 | 428 | 336 | 1.27 |
-//! | 32 x 96 x 96 | 16 | 1 | 731 | 615 | 1.19 |
-//! | 24 x 80 x 80 | 16 | 2 | 754 | 655 | 1.15 |
-//! | 32 x 96 x 96 | 8 | 2 | 713 | 668 | 1.07 |
-//! | 32 x 96 x 96 | 32 | 1 | 1424 | 1206 | 1.18 |
-//! | 32 x 96 x 96 | 32 | 2 | 2508 | 2399 | 1.05 |
+//! | 16 x 48 x 48 | 4 | 2 | 63 | 43 | 1.46 |
+//! | 16 x 64 x 64 | 8 | 2 | 142 | 109 | 1.31 |
+//! | 16 x 48 x 48 | 32 | 2 | 280 | 230 | 1.22 |
+//! | 24 x 80 x 80 | 16 | 2 | 497 | 408 | 1.22 |
+//! | 32 x 96 x 96 | 8 | 2 | 471 | 392 | 1.20 |
+//! | 32 x 96 x 96 | 32 | 1 | 948 | 815 | 1.16 |
+//! | 32 x 96 x 96 | 32 | 2 | 1657 | 1427 | 1.16 |
 
 use super::MemorySize;
 use super::layers::{Kind, Layer};
 use crate::plan::NetworkConfig;
 
-/// Tensors of its output's size that a convolution block keeps for the backward pass: those of its
-/// InstanceNorm and its activation, which is the next block's input.
-const KEPT_BY_BLOCK: f64 = 3.0;
+/// Tensors of its output's size that a convolution block keeps for the backward pass: the
+/// convolution's result, which its InstanceNorm needs, and the activation, the next block's input.
+const KEPT_BY_BLOCK: f64 = 2.0;
 
 /// Tensors of the logits' size that a level of the loss keeps: logits, log-probabilities,
 /// probabilities, one-hot reference and their products.
-const KEPT_BY_LOSS: f64 = 8.0;
+const KEPT_BY_LOSS: f64 = 6.0;
 
 /// Tensors of the largest block's output size that the backward pass works with on top of what is
-/// kept: gradients of output, norm and input, and the convolution's workspace.
-const WORKED_WITH: f64 = 4.0;
+/// kept: a gradient, since what the forward pass kept is freed on the way.
+const WORKED_WITH: f64 = 1.0;
 
 /// Copies of the parameters: weights, gradients, velocities, and the clipped gradients.
 const PARAMETER_COPIES: f64 = 4.0;
