@@ -63,6 +63,16 @@ impl Node {
             })
     }
 
+    /// The float attribute `name`, if the node has it.
+    pub(crate) fn float(&self, name: &str) -> Option<f32> {
+        self.attributes
+            .iter()
+            .find_map(|(key, attribute)| match attribute {
+                Attribute::Float(value) if *key == name => Some(*value),
+                _ => None,
+            })
+    }
+
     /// The integer-list attribute `name`, if the node has it.
     pub(crate) fn ints(&self, name: &str) -> Option<&[i64]> {
         self.attributes

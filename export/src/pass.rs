@@ -2,11 +2,22 @@
 
 pub(crate) mod table;
 
+mod drop_conv_bias;
 mod drop_dead;
 mod drop_identity;
+mod drop_zero_channels;
+mod fold_batch_norm;
 mod fold_constants;
 mod fuse_instance_norm;
+mod fuse_layer_norm;
+mod fuse_softmax;
+mod merge_transposes;
+mod narrow_channels;
 mod share_initializers;
+mod share_nodes;
+mod view;
+
+use view::View;
 
 use crate::graph::Graph;
 

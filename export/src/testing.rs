@@ -1,5 +1,6 @@
 //! Helpers of this crate's unit tests.
 
+use burn::module::Module;
 use burn::prelude::*;
 
 use crate::Exporter;
@@ -18,4 +19,10 @@ pub(crate) fn optimised<const D: usize, const E: usize>(
         .unwrap()
         .graph()
         .to_string()
+}
+
+/// A module on the device of `x`. burn makes weights where they are first needed, which must not be
+/// the recording device: a clone that lives on keeps them where they were asked for.
+pub(crate) fn placed<M: Module, const D: usize>(module: M, x: &Tensor<D>) -> M {
+    module.clone().to_device(&x.device())
 }

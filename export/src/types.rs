@@ -163,6 +163,48 @@ impl Constant {
         }
     }
 
+    /// The elements at `indices` of `axis`, in that order, or `None` if there is no such place.
+    pub(crate) fn take(&self, axis: usize, indices: &[usize]) -> Option<Self> {
+        let &length = self.shape.get(axis)?;
+        if indices.iter().any(|&index| index >= length) {
+            return None;
+        }
+        let outer: usize = self.shape[..axis].iter().product();
+        let inner = self.shape[axis + 1..].iter().product::<usize>() * self.dtype.size();
+        let mut bytes = Vec::with_capacity(outer * indices.len() * inner);
+        for block in 0..outer {
+            for &index in indices {
+                let from = (block * length + index) * inner;
+                bytes.extend_from_slice(self.bytes.get(from..from + inner)?);
+            }
+        }
+        let mut shape = self.shape.clone();
+        shape[axis] = indices.len();
+        Some(Self {
+            dtype: self.dtype,
+            shape,
+            bytes: bytes.into(),
+        })
+    }
+
+    /// The elements as i64, if that is what they are.
+    pub(crate) fn as_i64(&self) -> Option<Vec<i64>> {
+        (self.dtype == Dtype::I64).then(|| {
+            self.bytes
+                .chunks_exact(8)
+                .map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
+                .collect()
+        })
+    }
+
+    /// Whether every element is zero; negative zeros count as zeros.
+    pub(crate) fn is_zero(&self) -> bool {
+        match self.as_f32() {
+            Some(values) => values.iter().all(|&value| value == 0.0),
+            None => self.bytes.iter().all(|&byte| byte == 0),
+        }
+    }
+
     /// The same elements under another shape of the same size.
     pub(crate) fn reshaped(&self, shape: &[usize]) -> Self {
         debug_assert_eq!(

@@ -24,6 +24,30 @@ impl Patch {
         self.redirect.insert(old, new);
     }
 
+    /// Puts `node` in the place of the node at `index`, with a new result of the same type and
+    /// shape as the old one's first.
+    pub(crate) fn replace(&mut self, graph: &mut Graph, index: usize, mut node: Node) {
+        let Some(&old) = graph.nodes[index].outputs.first() else {
+            return;
+        };
+        let value = graph.value(old);
+        let new = graph.add_value(value.dtype, value.shape.clone());
+        node.outputs = vec![new];
+        self.insert_before(index, node);
+        self.redirect(old, new);
+    }
+
+    /// Applies the change, drops what nothing reads any more, and says how many values were
+    /// replaced.
+    pub(crate) fn finish(self, graph: &mut Graph) -> usize {
+        let changes = self.redirect.len();
+        if changes > 0 {
+            self.apply(graph);
+            graph.drop_dead_nodes();
+        }
+        changes
+    }
+
     /// Number of values that are replaced.
     pub(crate) fn len(&self) -> usize {
         self.redirect.len()
@@ -70,6 +94,25 @@ impl Graph {
             keep(index - 1)
         });
         before - self.nodes.len()
+    }
+
+    /// Drops the nodes whose results nothing reads.
+    pub(crate) fn drop_dead_nodes(&mut self) -> usize {
+        let mut live = vec![false; self.values.len()];
+        for (_, id) in &self.outputs {
+            live[id.0 as usize] = true;
+        }
+        let mut keep = vec![false; self.nodes.len()];
+        // Nodes stand in execution order, so one walk backwards sees every reader first.
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            if node.outputs.iter().any(|id| live[id.0 as usize]) {
+                keep[index] = true;
+                for id in &node.inputs {
+                    live[id.0 as usize] = true;
+                }
+            }
+        }
+        self.retain_nodes(|index| keep[index])
     }
 
     /// Forgets the elements of values that nothing reads, to free their memory.

@@ -37,11 +37,7 @@ impl Pass for DropIdentity {
             patch.insert_before(index, node);
             patch.redirect(result, new);
         }
-        let changes = patch.len();
-        patch.apply(graph);
-        // The bypassed nodes are gone at once, or they would be found again in the next round.
-        super::drop_dead::DropDead.run(graph);
-        changes
+        patch.finish(graph)
     }
 }
 

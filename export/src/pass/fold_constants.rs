@@ -40,10 +40,7 @@ impl Pass for FoldConstants {
             let value = graph.add_constant(constant);
             patch.redirect(result, value);
         }
-        let changes = patch.len();
-        patch.apply(graph);
-        super::drop_dead::DropDead.run(graph);
-        changes
+        patch.finish(graph)
     }
 }
 

@@ -1,4 +1,4 @@
-use super::Pass;
+use super::{Pass, View};
 use crate::graph::{Attribute, Graph, Node, Patch, ValueId};
 use crate::types::{Constant, Dtype};
 
@@ -59,10 +59,7 @@ impl Pass for FuseInstanceNorm {
             );
             patch.redirect(result, fused);
         }
-        let changes = patch.len();
-        patch.apply(graph);
-        super::drop_dead::DropDead.run(graph);
-        changes
+        patch.finish(graph)
     }
 }
 
@@ -76,44 +73,7 @@ struct Match {
     bias: Option<Vec<f32>>,
 }
 
-/// The graph with an index of who makes and who reads each value.
-struct View<'a> {
-    graph: &'a Graph,
-    producers: Vec<Option<usize>>,
-    /// The only reader of a value, if it has exactly one.
-    reader: Vec<Option<usize>>,
-}
-
-impl<'a> View<'a> {
-    fn new(graph: &'a Graph) -> Self {
-        let uses = graph.uses();
-        let mut reader = vec![None; graph.value_count()];
-        for (index, node) in graph.nodes().iter().enumerate() {
-            for id in &node.inputs {
-                if uses[id.0 as usize] == 1 {
-                    reader[id.0 as usize] = Some(index);
-                }
-            }
-        }
-        Self {
-            graph,
-            producers: graph.producers(),
-            reader,
-        }
-    }
-
-    /// The node that makes `id`, if it is an `op`.
-    fn made_by(&self, id: ValueId, op: &str) -> Option<&'a Node> {
-        let index = self.producers[id.0 as usize]?;
-        Some(&self.graph.nodes()[index]).filter(|node| node.op == op)
-    }
-
-    /// The only reader of `id` and its index, if it is an `op`.
-    fn read_by(&self, id: ValueId, op: &str) -> Option<(usize, &'a Node)> {
-        let index = self.reader[id.0 as usize]?;
-        Some((index, &self.graph.nodes()[index])).filter(|(_, node)| node.op == op)
-    }
-
+impl View<'_> {
     /// The mean of which value over the last of three axes `id` is.
     fn mean_of(&self, id: ValueId) -> Option<ValueId> {
         let node = self.made_by(id, "ReduceMean")?;

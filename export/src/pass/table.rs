@@ -1,20 +1,32 @@
 //! THE pipeline: which passes run, and in which order.
 
 use super::{
-    Pass, PassReport, drop_dead::DropDead, drop_identity::DropIdentity,
-    fold_constants::FoldConstants, fuse_instance_norm::FuseInstanceNorm,
-    share_initializers::ShareInitializers,
+    Pass, PassReport, drop_conv_bias::DropConvBias, drop_dead::DropDead,
+    drop_identity::DropIdentity, drop_zero_channels::DropZeroChannels,
+    fold_batch_norm::FoldBatchNorm, fold_constants::FoldConstants,
+    fuse_instance_norm::FuseInstanceNorm, fuse_layer_norm::FuseLayerNorm,
+    fuse_softmax::FuseSoftmax, merge_transposes::MergeTransposes, narrow_channels::NarrowChannels,
+    share_initializers::ShareInitializers, share_nodes::ShareNodes,
 };
 use crate::error::ExportError;
 use crate::graph::Graph;
 use crate::verify::{signature, verify};
 
-/// Folding turns reshaped norm parameters into constants, which fusion then recognises; sharing
-/// comes last, since every fusion may make new constants.
+/// Folding turns reshaped norm parameters into constants, which fusion then recognises; LayerNorm
+/// comes before InstanceNorm, whose middle it has; sharing comes last, since every fusion may make
+/// new constants.
 const PIPELINE: &[&dyn Pass] = &[
     &DropIdentity,
+    &MergeTransposes,
     &FoldConstants,
+    &ShareNodes,
+    &FuseSoftmax,
+    &FuseLayerNorm,
     &FuseInstanceNorm,
+    &FoldBatchNorm,
+    &NarrowChannels,
+    &DropZeroChannels,
+    &DropConvBias,
     &DropDead,
     &ShareInitializers,
 ];
