@@ -199,8 +199,12 @@ fn value_info(graph: &Graph, name: &str, id: ValueId) -> ValueInfoProto {
     let dim = value
         .shape
         .iter()
-        .map(|&size| tensor_shape_proto::Dimension {
-            value: Some(tensor_shape_proto::dimension::Value::DimValue(size as i64)),
+        .enumerate()
+        .map(|(axis, &size)| tensor_shape_proto::Dimension {
+            value: Some(match graph.axis_name(id, axis) {
+                Some(name) => tensor_shape_proto::dimension::Value::DimParam(name.to_owned()),
+                None => tensor_shape_proto::dimension::Value::DimValue(size as i64),
+            }),
             ..Default::default()
         })
         .collect();

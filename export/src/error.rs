@@ -70,6 +70,37 @@ pub enum ExportError {
         /// What is special about this use.
         reason: String,
     },
+    /// An axis was declared symbolic in a way that cannot be.
+    #[error("axis {axis} of input '{input}' cannot be the symbolic axis '{name}': {reason}")]
+    BadSymbol {
+        /// The input.
+        input: String,
+        /// The axis.
+        axis: usize,
+        /// The name it was to have.
+        name: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The computation is another one at another size.
+    #[error(
+        "the axis '{axis}' cannot be left open, since its size changes more than can be computed \
+         from a shape: {what}; export it with a fixed size"
+    )]
+    SizeDependent {
+        /// The symbolic axis.
+        axis: String,
+        /// What differs between two sizes.
+        what: String,
+    },
+    /// There is no part of the computation that an input does not reach, or none that it does.
+    #[error("the computation cannot be split at input '{input}': {reason}")]
+    NothingToSplit {
+        /// The input.
+        input: String,
+        /// Why.
+        reason: &'static str,
+    },
     /// A graph broke its own rules: a fault of ours, named by the step that made it.
     #[error("after {step} the graph is broken: {finding} (this is a fault of the exporter)")]
     BrokenGraph {

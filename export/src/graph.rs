@@ -91,9 +91,57 @@ pub struct Graph {
     nodes: Vec<Node>,
     inputs: Vec<(String, ValueId)>,
     outputs: Vec<(String, ValueId)>,
+    /// Axes of inputs and outputs whose size is known at run time only, with their names.
+    named_axes: Vec<(ValueId, usize, String)>,
 }
 
 impl Graph {
+    /// The name of an axis of an input or output whose size is known at run time only.
+    pub fn axis_name(&self, id: ValueId, axis: usize) -> Option<&str> {
+        self.named_axes
+            .iter()
+            .find(|(value, at, _)| *value == id && *at == axis)
+            .map(|(_, _, name)| name.as_str())
+    }
+
+    pub(crate) fn name_axis(&mut self, id: ValueId, axis: usize, name: String) {
+        self.named_axes.push((id, axis, name));
+    }
+
+    /// Lets node `.0` read value `.2` as its input `.1`.
+    pub(crate) fn set_inputs(&mut self, inputs: Vec<(usize, usize, ValueId)>) {
+        for (node, slot, value) in inputs {
+            self.nodes[node].inputs[slot] = value;
+        }
+    }
+
+    /// Puts nodes, which read nothing that others make, in front of all others.
+    pub(crate) fn prepend_nodes(&mut self, nodes: Vec<Node>) {
+        self.nodes.splice(..0, nodes);
+    }
+
+    /// A graph of the same values with some of the nodes, and other ends.
+    pub(crate) fn part(
+        &self,
+        keep: impl Fn(usize) -> bool,
+        inputs: Vec<(String, ValueId)>,
+        outputs: Vec<(String, ValueId)>,
+    ) -> Graph {
+        let nodes = self.nodes.iter().enumerate();
+        let mut part = Graph {
+            values: self.values.clone(),
+            nodes: nodes
+                .filter(|(index, _)| keep(*index))
+                .map(|(_, node)| node.clone())
+                .collect(),
+            inputs,
+            outputs,
+            named_axes: self.named_axes.clone(),
+        };
+        part.drop_unused_constants();
+        part
+    }
+
     /// What is known of a value.
     pub fn value(&self, id: ValueId) -> &Value {
         &self.values[id.0 as usize]

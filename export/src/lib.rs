@@ -25,11 +25,14 @@
 //! it. What is deliberately absent: any knowledge of a particular network, and any engine.
 
 mod capture;
+mod cost;
 mod emit;
 mod error;
 mod graph;
 mod lower;
 mod pass;
+mod split;
+mod symbolic;
 mod types;
 mod verify;
 
@@ -37,17 +40,30 @@ mod verify;
 mod testing;
 
 pub use capture::Tracer;
+pub use cost::Cost;
 pub use error::{ExportError, Unsupported};
 pub use graph::{Attribute, Graph, Node, Value, ValueId};
 pub use pass::PassReport;
+pub use split::{Feature, Split};
 pub use types::{Constant, Dtype, OPSET};
 
 use capture::{InputSpec, Kind};
+use symbolic::Symbol;
 
 /// Declares the inputs of a computation and exports it.
 #[derive(Debug, Default)]
 pub struct Exporter {
     inputs: Vec<InputSpec>,
+    symbolic: Vec<SymbolicAxis>,
+}
+
+/// An axis of an input that is to have a name instead of a size.
+#[derive(Debug, Clone)]
+struct SymbolicAxis {
+    input: String,
+    axis: usize,
+    name: String,
+    other: usize,
 }
 
 impl Exporter {
@@ -66,6 +82,24 @@ impl Exporter {
         self.input(name, shape, Kind::Int)
     }
 
+    /// Leaves the size of an input's axis open under `name`, such as `batch`.
+    ///
+    /// The computation is recorded at the declared size and once more at `other`, and what differs
+    /// tells what depends on it. Both must be sizes that the computation takes, and larger than 1,
+    /// which would look like an axis to broadcast. Axes of several inputs may share a name; then
+    /// they share their sizes as well.
+    ///
+    /// Errors, from [`Exporter::export`]: [`ExportError::BadSymbol`], [`ExportError::SizeDependent`].
+    pub fn symbolic(mut self, input: &str, axis: usize, name: &str, other: usize) -> Self {
+        self.symbolic.push(SymbolicAxis {
+            input: input.to_owned(),
+            axis,
+            name: name.to_owned(),
+            other,
+        });
+        self
+    }
+
     fn input(mut self, name: &str, shape: &[usize], kind: Kind) -> Self {
         self.inputs.push(InputSpec {
             name: name.to_owned(),
@@ -77,23 +111,102 @@ impl Exporter {
 
     /// Records `forward`, lowers it and cleans the graph up.
     ///
-    /// `forward` reads its inputs from the [`Tracer`] and declares its outputs there. It runs once
-    /// and computes nothing, so it cannot look at a tensor's elements.
+    /// `forward` reads its inputs from the [`Tracer`] and declares its outputs there. It computes
+    /// nothing, so it cannot look at a tensor's elements. It runs once, and once more for each
+    /// symbolic axis.
     pub fn export(
         self,
-        forward: impl FnOnce(&mut Tracer) -> Result<(), ExportError>,
+        forward: impl Fn(&mut Tracer) -> Result<(), ExportError>,
     ) -> Result<Exported, ExportError> {
-        let captured = capture::capture(self.inputs, forward)?;
-        let recorded_operations = captured.graph.operations.len();
-        let mut graph = lower::table::lower(captured)?;
-        verify::verify(&graph, "lowering")?;
-        let passes = pass::table::optimise(&mut graph)?;
-        Ok(Exported {
-            graph,
-            passes,
-            recorded_operations,
-        })
+        let symbols = self.symbols()?;
+        let mut exported = compile(self.inputs.clone(), &forward)?;
+        if symbols.is_empty() {
+            return Ok(exported);
+        }
+        let mut others = Vec::with_capacity(symbols.len());
+        for symbol in &symbols {
+            let inputs = self.inputs_at(symbol);
+            others.push(compile(inputs, &forward)?.graph);
+        }
+        symbolic::unify(&mut exported.graph, &symbols, &others)?;
+        verify::verify(&exported.graph, "symbolic axes")?;
+        Ok(exported)
     }
+
+    /// The symbols by name, each with the first axis that has it.
+    fn symbols(&self) -> Result<Vec<Symbol>, ExportError> {
+        let mut symbols: Vec<Symbol> = Vec::new();
+        for wanted in &self.symbolic {
+            let bad = |reason| ExportError::BadSymbol {
+                input: wanted.input.clone(),
+                axis: wanted.axis,
+                name: wanted.name.clone(),
+                reason,
+            };
+            let size = self
+                .inputs
+                .iter()
+                .find(|input| input.name == wanted.input)
+                .ok_or_else(|| bad("no such input is declared"))?
+                .shape
+                .get(wanted.axis)
+                .copied()
+                .ok_or_else(|| bad("the input has no such axis"))?;
+            let sizes = [size, wanted.other];
+            if size == wanted.other {
+                return Err(bad(
+                    "it takes two different sizes to tell what depends on them",
+                ));
+            }
+            if sizes.iter().any(|&size| size < 2) {
+                return Err(bad("both sizes must be larger than 1"));
+            }
+            match symbols.iter().find(|symbol| symbol.name == wanted.name) {
+                Some(known) if known.sizes != sizes => {
+                    return Err(bad("another axis of this name has other sizes"));
+                }
+                Some(_) => {}
+                None => symbols.push(Symbol {
+                    name: wanted.name.clone(),
+                    input: wanted.input.clone(),
+                    axis: wanted.axis,
+                    sizes,
+                }),
+            }
+        }
+        Ok(symbols)
+    }
+
+    /// The inputs with `symbol` at its second size.
+    fn inputs_at(&self, symbol: &Symbol) -> Vec<InputSpec> {
+        let mut inputs = self.inputs.clone();
+        for axis in self.symbolic.iter().filter(|axis| axis.name == symbol.name) {
+            let input = inputs.iter_mut().find(|input| input.name == axis.input);
+            if let Some(size) = input.and_then(|input| input.shape.get_mut(axis.axis)) {
+                *size = symbol.sizes[1];
+            }
+        }
+        inputs
+    }
+}
+
+/// Capture -> lower -> passes, each with a check of the graph behind it.
+fn compile(
+    inputs: Vec<InputSpec>,
+    forward: &impl Fn(&mut Tracer) -> Result<(), ExportError>,
+) -> Result<Exported, ExportError> {
+    let captured = capture::capture(inputs, forward)?;
+    let recorded_operations = captured.graph.operations.len();
+    let mut graph = lower::table::lower(captured)?;
+    verify::verify(&graph, "lowering")?;
+    let before = Cost::of(&graph);
+    let passes = pass::table::optimise(&mut graph)?;
+    Ok(Exported {
+        graph,
+        passes,
+        recorded_operations,
+        before,
+    })
 }
 
 /// An exported computation.
@@ -102,6 +215,7 @@ pub struct Exported {
     graph: Graph,
     passes: Vec<PassReport>,
     recorded_operations: usize,
+    before: Cost,
 }
 
 impl Exported {
@@ -118,6 +232,20 @@ impl Exported {
     /// How many operations burn recorded.
     pub fn recorded_operations(&self) -> usize {
         self.recorded_operations
+    }
+
+    /// What the graph cost before the passes, and what it costs now.
+    pub fn costs(&self) -> [Cost; 2] {
+        [self.before, Cost::of(&self.graph)]
+    }
+
+    /// Splits the computation into what does not depend on `input` and what does, so that the
+    /// first part can be computed once for many values of `input`. Convolutions over a
+    /// concatenation of both are divided between them.
+    ///
+    /// Errors: [`ExportError::NothingToSplit`].
+    pub fn split(self, input: &str) -> Result<Split, ExportError> {
+        split::split(self, input)
     }
 
     /// The graph as an ONNX model; `name` is the graph's name in it.

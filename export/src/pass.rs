@@ -15,6 +15,7 @@ mod merge_transposes;
 mod narrow_channels;
 mod share_initializers;
 mod share_nodes;
+pub(crate) mod split_conv;
 mod view;
 
 use view::View;
@@ -31,11 +32,17 @@ pub(crate) trait Pass {
     fn run(&self, graph: &mut Graph) -> usize;
 }
 
-/// How often a pass changed something.
+/// What a pass changed, over all rounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassReport {
     /// Name of the pass.
     pub name: &'static str,
-    /// Places that it changed, over all rounds.
+    /// Places that it changed.
     pub changes: usize,
+    /// Nodes that it added; negative for nodes that it removed.
+    pub nodes: i64,
+    /// Floating-point operations that it added; negative for those it saved.
+    pub flops: i64,
+    /// Bytes read and written that it added; negative for those it saved.
+    pub traffic_bytes: i64,
 }

@@ -197,6 +197,20 @@ impl Constant {
         })
     }
 
+    /// The number that all elements are, as a scalar; `None` if they differ or there are none.
+    pub(crate) fn repeated(&self) -> Option<Self> {
+        let first = self.bytes.get(..self.dtype.size())?;
+        let same = self
+            .bytes
+            .chunks_exact(self.dtype.size())
+            .all(|element| element == first);
+        same.then(|| Self {
+            dtype: self.dtype,
+            shape: Vec::new(),
+            bytes: self.bytes.slice(..self.dtype.size()),
+        })
+    }
+
     /// Whether every element is zero; negative zeros count as zeros.
     pub(crate) fn is_zero(&self) -> bool {
         match self.as_f32() {

@@ -53,15 +53,24 @@ impl Names<'_> {
         let next = self.numbers.len();
         let number = *self.numbers.entry(id).or_insert(next);
         let value = self.graph.value(id);
-        let text = format!("{number}:{}{:?}", value.dtype.name(), value.shape);
+        let shape: Vec<String> = (0..value.shape.len())
+            .map(|axis| match self.graph.axis_name(id, axis) {
+                Some(name) => name.to_owned(),
+                None => value.shape[axis].to_string(),
+            })
+            .collect();
+        let text = format!("{number}:{}[{}]", value.dtype.name(), shape.join(", "));
         let Some(constant) = &value.constant else {
             return format!("v{text}");
         };
-        match constant.as_f32().filter(|values| values.len() <= SHOWN) {
-            Some(values) => {
-                let values: Vec<_> = values.iter().map(ToString::to_string).collect();
-                format!("c{text}{{{}}}", values.join(", "))
-            }
+        let values: Option<Vec<String>> = match constant.as_i64() {
+            Some(values) => Some(values.iter().map(ToString::to_string).collect()),
+            None => constant
+                .as_f32()
+                .map(|values| values.iter().map(ToString::to_string).collect()),
+        };
+        match values.filter(|values| values.len() <= SHOWN) {
+            Some(values) => format!("c{text}{{{}}}", values.join(", ")),
             None => format!("c{text}"),
         }
     }

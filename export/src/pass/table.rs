@@ -8,6 +8,7 @@ use super::{
     fuse_softmax::FuseSoftmax, merge_transposes::MergeTransposes, narrow_channels::NarrowChannels,
     share_initializers::ShareInitializers, share_nodes::ShareNodes,
 };
+use crate::cost::Cost;
 use crate::error::ExportError;
 use crate::graph::Graph;
 use crate::verify::{signature, verify};
@@ -36,25 +37,29 @@ const MAX_ROUNDS: usize = 16;
 
 /// Runs the pipeline until nothing changes, checking the graph after every step.
 pub(crate) fn optimise(graph: &mut Graph) -> Result<Vec<PassReport>, ExportError> {
-    let before = signature(graph);
+    let ends = signature(graph);
     let mut reports: Vec<PassReport> = PIPELINE
         .iter()
         .map(|pass| PassReport {
             name: pass.name(),
             changes: 0,
+            nodes: 0,
+            flops: 0,
+            traffic_bytes: 0,
         })
         .collect();
     for _ in 0..MAX_ROUNDS {
         let mut changed = false;
         for (pass, report) in PIPELINE.iter().zip(&mut reports) {
+            let before = Cost::of(graph);
             let changes = pass.run(graph);
             if changes == 0 {
                 continue;
             }
             changed = true;
-            report.changes += changes;
+            report.add(changes, before, Cost::of(graph));
             verify(graph, pass.name())?;
-            if signature(graph) != before {
+            if signature(graph) != ends {
                 return Err(ExportError::BrokenGraph {
                     step: pass.name(),
                     finding: "an input or output changed its name, type or shape".into(),
@@ -67,4 +72,14 @@ pub(crate) fn optimise(graph: &mut Graph) -> Result<Vec<PassReport>, ExportError
     }
     graph.drop_unused_constants();
     Ok(reports)
+}
+
+impl PassReport {
+    fn add(&mut self, changes: usize, before: Cost, after: Cost) {
+        let gap = |after: u64, before: u64| after as i64 - before as i64;
+        self.changes += changes;
+        self.nodes += gap(after.nodes, before.nodes);
+        self.flops += gap(after.flops, before.flops);
+        self.traffic_bytes += gap(after.traffic_bytes, before.traffic_bytes);
+    }
 }

@@ -1,0 +1,116 @@
+//! What a graph costs to run, as far as its shapes tell.
+
+use crate::graph::{Graph, Node};
+
+/// Work and traffic of one run of a graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// Floating-point operations; a multiplication with its addition counts as two. Elementwise
+    /// operators count one for each element, norms and soft-max eight, layout none.
+    pub flops: u64,
+    /// Bytes that nodes read and write, each node for itself.
+    pub traffic_bytes: u64,
+    /// Bytes of all initializers.
+    pub weight_bytes: u64,
+    /// Number of nodes.
+    pub nodes: u64,
+}
+
+impl Cost {
+    /// That of `graph`.
+    pub fn of(graph: &Graph) -> Self {
+        let bytes = |id: &crate::graph::ValueId| {
+            let value = graph.value(*id);
+            elements(&value.shape) * value.dtype.size() as u64
+        };
+        let mut cost = Self {
+            nodes: graph.nodes().len() as u64,
+            ..Self::default()
+        };
+        let mut stored = std::collections::HashSet::new();
+        for node in graph.nodes() {
+            cost.flops += flops(graph, node);
+            cost.traffic_bytes += node
+                .inputs
+                .iter()
+                .chain(&node.outputs)
+                .map(bytes)
+                .sum::<u64>();
+            for id in &node.inputs {
+                if graph.constant(*id).is_some() && stored.insert(*id) {
+                    cost.weight_bytes += bytes(id);
+                }
+            }
+        }
+        cost
+    }
+}
+
+fn elements(shape: &[usize]) -> u64 {
+    shape.iter().map(|&size| size as u64).product()
+}
+
+fn flops(graph: &Graph, node: &Node) -> u64 {
+    let size =
+        |id: Option<&crate::graph::ValueId>| id.map_or(0, |id| elements(&graph.value(*id).shape));
+    let made = size(node.outputs.first());
+    let weights = |slot: usize| {
+        node.inputs
+            .get(slot)
+            .map(|id| graph.value(*id).shape.as_slice())
+    };
+    match node.op {
+        // Each result is the sum over one filter: [out, in / group, kernel..].
+        "Conv" => 2 * made * weights(1).map_or(0, |shape| elements(shape.get(1..).unwrap_or(&[]))),
+        // Each input is spread by one filter: [in, out / group, kernel..].
+        "ConvTranspose" => {
+            let read = size(node.inputs.first());
+            2 * read * weights(1).map_or(0, |shape| elements(shape.get(1..).unwrap_or(&[])))
+        }
+        "MatMul" | "Gemm" => {
+            let inner = weights(0)
+                .and_then(|shape| shape.last().copied())
+                .unwrap_or(0);
+            2 * made * inner as u64
+        }
+        "InstanceNormalization"
+        | "LayerNormalization"
+        | "BatchNormalization"
+        | "Softmax"
+        | "LogSoftmax" => 8 * made,
+        "Reshape" | "Transpose" | "Expand" | "Concat" | "Slice" | "Gather" | "Cast"
+        | "Identity" | "Shape" | "Split" | "Pad" | "Tile" | "Unsqueeze" | "Squeeze" => 0,
+        op if op.starts_with("Reduce") => size(node.inputs.first()),
+        _ => made,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::nn::conv::{Conv2dConfig, ConvTranspose2dConfig};
+    use burn::prelude::*;
+
+    use super::*;
+    use crate::Exporter;
+    use crate::testing::placed;
+
+    #[test]
+    fn convolutions_count_as_their_products() {
+        let exported = Exporter::new()
+            .float_input("x", &[1, 2, 8, 8])
+            .export(|tracer| {
+                let x = tracer.float::<4>("x")?;
+                let conv = Conv2dConfig::new([2, 4], [3; 2]).with_bias(false);
+                let x = placed(conv.init(&Device::flex()), &x).forward(x);
+                let up = ConvTranspose2dConfig::new([4, 2], [2; 2]).with_stride([2; 2]);
+                let x = placed(up.with_bias(false).init(&Device::flex()), &x).forward(x);
+                tracer.output("y", x)
+            })
+            .unwrap();
+        let cost = Cost::of(exported.graph());
+        // 4 x 6 x 6 results of 2 x 3 x 3 products; 4 x 6 x 6 inputs to 2 x 2 x 2 results.
+        assert_eq!(cost.flops, 2 * (4 * 36 * 18 + 4 * 36 * 8));
+        assert_eq!(cost.weight_bytes, 4 * (4 * 18 + 4 * 8));
+        assert_eq!(cost.nodes, 2);
+    }
+}
