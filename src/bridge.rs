@@ -1,14 +1,15 @@
 //! Checkpoint -> artefact: the one place where training meets the contract.
 
-use uniseg_export::{ExportError, Exporter, PassReport};
-use uniseg_imaging as imaging;
-use uniseg_onnx::{
-    Artefact, Channel, IMAGE, Inference, LOGITS, Manifest, Network, Normalization, OnnxError,
-    Provenance, SCHEMA_VERSION, TASK, Task, ZScoreScope,
-};
-use uniseg_train::{Checkpoint, Deploy, TaskPlan};
+mod manifest;
+mod request;
 
 use burn::module::Module;
+use burn::prelude::*;
+use uniseg_export::{Cost, ExportError, Exported, Exporter, PassReport, Split};
+use uniseg_onnx::{Artefact, IMAGE, LOGITS, OnnxError, Part, TASK};
+use uniseg_train::{Checkpoint, Deploy};
+
+pub use request::{Batch, Request};
 
 /// Why a checkpoint could not become an artefact.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,17 @@ pub enum BridgeError {
         /// Its channel count.
         channels: usize,
     },
+    /// A task was asked for that the network does not have.
+    #[error(transparent)]
+    UnknownTask(OnnxError),
+    /// A modality was asked for that no task has.
+    #[error("no task that was asked for takes images of {asked} alone; the network takes {}", known.join(", "))]
+    UnknownModality {
+        /// What was asked for.
+        asked: String,
+        /// The modalities of all tasks.
+        known: Vec<String>,
+    },
 }
 
 /// An artefact and how the compiler came to it.
@@ -37,34 +49,23 @@ pub struct Compiled {
     pub recorded_operations: usize,
     /// What each pass changed.
     pub passes: Vec<PassReport>,
+    /// What the graph cost as it was recorded, and what it costs now.
+    pub costs: [Cost; 2],
 }
 
-/// Compiles a checkpoint's network and describes it in a manifest.
+/// A network in two files.
+pub struct Pair {
+    /// Image -> features, the same for all tasks.
+    pub encoder: Compiled,
+    /// Features and task -> logits.
+    pub decoder: Compiled,
+}
+
+/// Compiles a checkpoint's whole network, for all its tasks, and describes it in a manifest.
 ///
 /// The same checkpoint always gives the same bytes.
 pub fn compile(checkpoint: &Checkpoint) -> Result<Compiled, BridgeError> {
-    let plan = &checkpoint.plan.network;
-    let [depth, height, width] = plan.patch_size;
-    let deploy = Deploy::new(checkpoint.network.clone());
-    let exported = Exporter::new()
-        .float_input(IMAGE, &[1, plan.stem_slots(), depth, height, width])
-        .int_input(TASK, &[1])
-        .export(|tracer| {
-            let deploy = tracer.load(&deploy);
-            let image = tracer.float::<5>(IMAGE)?;
-            // An input of every artefact. The baseline reads it from here and then has no use for
-            // it, which ONNX allows: one contract for all variants, and no arithmetic for show.
-            let task = tracer.int::<1>(TASK)?;
-            tracer.output(LOGITS, deploy.forward(image, task))
-        })?;
-    let recorded_operations = exported.recorded_operations();
-    let passes = exported.passes().to_vec();
-    let artefact = Artefact::new(exported.into_model("uniseg"), manifest(checkpoint)?)?;
-    Ok(Compiled {
-        artefact,
-        recorded_operations,
-        passes,
-    })
+    compile_for(checkpoint, &Request::default())
 }
 
 /// [`compile`] without the account of it.
@@ -72,73 +73,105 @@ pub fn artefact(checkpoint: &Checkpoint) -> Result<Artefact, BridgeError> {
     Ok(compile(checkpoint)?.artefact)
 }
 
-fn manifest(checkpoint: &Checkpoint) -> Result<Manifest, BridgeError> {
-    let plan = &checkpoint.plan;
-    let tasks = plan
-        .tasks
-        .iter()
-        .map(|plan| task(plan, checkpoint))
-        .collect::<Result<_, _>>()?;
-    let source = checkpoint.source.as_ref();
-    Ok(Manifest {
-        schema_version: SCHEMA_VERSION,
-        network: Network {
-            name: plan.network.variant.title().into(),
-            patch_zyx: plan.network.patch_size,
-            slots: plan.network.stem_slots(),
-            classes: plan.network.num_classes,
-            parameters: checkpoint.network.num_params() as u64,
-        },
-        tasks,
-        inference: Inference::default(),
-        provenance: Provenance {
-            producer: format!("uniseg {}", env!("CARGO_PKG_VERSION")),
-            source: source.map(|source| source.file.clone()),
-            source_sha256: source.map(|source| source.sha256.clone()),
-            ..Default::default()
-        },
-        // Filled in with the model's weights at hand.
-        weights_sha256: String::new(),
+/// Compiles what `request` asks for: some of the tasks, without what only the others need.
+pub fn compile_for(checkpoint: &Checkpoint, request: &Request) -> Result<Compiled, BridgeError> {
+    let chosen = request.choose(checkpoint)?;
+    let exported = export(checkpoint, &chosen, request.batch)?;
+    join(exported, Part::Whole, checkpoint, &chosen)
+}
+
+/// Compiles what `request` asks for as a pair: what does not depend on the task, and the rest.
+///
+/// Errors: also [`ExportError::NothingToSplit`] for a network without a prompt, or for one task,
+/// on which then nothing depends.
+pub fn compile_pair(checkpoint: &Checkpoint, request: &Request) -> Result<Pair, BridgeError> {
+    let chosen = request.choose(checkpoint)?;
+    let Split {
+        encoder,
+        decoder,
+        features,
+    } = export(checkpoint, &chosen, request.batch)?.split(TASK)?;
+    let features: Vec<_> = features
+        .into_iter()
+        .map(|feature| uniseg_onnx::Feature {
+            name: feature.name,
+            // The batch is the contract's, not the feature's.
+            shape: feature.shape.get(1..).unwrap_or(&[]).to_vec(),
+        })
+        .collect();
+    let part = Part::Encoder {
+        features: features.clone(),
+    };
+    let encoder = join(encoder, part, checkpoint, &chosen)?;
+    let part = Part::Decoder {
+        features,
+        encoder_sha256: encoder.artefact.manifest().weights_sha256.clone(),
+    };
+    let decoder = join(decoder, part, checkpoint, &chosen)?;
+    Ok(Pair { encoder, decoder })
+}
+
+fn export(
+    checkpoint: &Checkpoint,
+    chosen: &request::Chosen,
+    batch: Batch,
+) -> Result<Exported, ExportError> {
+    let plan = &checkpoint.plan.network;
+    let [depth, height, width] = plan.patch_size;
+    let deploy = Deploy::with_stems(checkpoint.network.clone(), &chosen.stems);
+    let ids: Vec<i64> = chosen.tasks.iter().map(|task| task.id as i64).collect();
+    let all = ids.len() == plan.num_tasks;
+    let exporter = match batch {
+        Batch::One => Exporter::new().float_input(IMAGE, &[1, chosen.slots, depth, height, width]),
+        Batch::Open => Exporter::new()
+            .float_input(IMAGE, &[2, chosen.slots, depth, height, width])
+            .symbolic(IMAGE, 0, "batch", 3),
+    };
+    exporter.int_input(TASK, &[1]).export(|tracer| {
+        let deploy = tracer.load(&deploy);
+        let image = tracer.float::<5>(IMAGE)?;
+        // An input of every artefact. The baseline reads it from here and then has no use for
+        // it, which ONNX allows: one contract for all variants, and no arithmetic for show.
+        let task = tracer.int::<1>(TASK)?;
+        let known = Tensor::<1, Int>::from_data(
+            burn::tensor::TensorData::from(ids.as_slice()),
+            (&image.device(), burn::tensor::DType::I64),
+        );
+        // The artefact counts its own tasks from 0; one alone is known.
+        let task = match ids.len() {
+            _ if all => task,
+            1 => known,
+            _ => known.select(0, task),
+        };
+        let logits = deploy.forward(image, task);
+        let logits = match chosen.classes < plan.num_classes {
+            true => logits.narrow(1, 0, chosen.classes),
+            false => logits,
+        };
+        tracer.output(LOGITS, logits)
     })
 }
 
-fn task(plan: &TaskPlan, checkpoint: &Checkpoint) -> Result<Task, BridgeError> {
-    let slots = checkpoint
-        .plan
-        .network
-        .slots_for(plan.channels.len())
-        .ok_or_else(|| BridgeError::NoStem {
-            task: plan.name.clone(),
-            channels: plan.channels.len(),
-        })?;
-    let channels = plan.channels.iter().zip(&plan.normalization).zip(slots);
-    Ok(Task {
-        id: plan.id as u32,
-        name: plan.name.clone(),
-        aliases: plan.aliases.clone(),
-        labels: plan.labels.clone(),
-        channels: channels
-            .map(|((modality, rule), slot)| Channel {
-                modality: modality.clone(),
-                slot,
-                normalization: normalization(rule),
-            })
-            .collect(),
-        spacing_zyx_mm: plan.spacing_zyx_mm,
+fn join(
+    exported: Exported,
+    part: Part,
+    checkpoint: &Checkpoint,
+    chosen: &request::Chosen,
+) -> Result<Compiled, BridgeError> {
+    let recorded_operations = exported.recorded_operations();
+    let passes = exported.passes().to_vec();
+    let costs = exported.costs();
+    let manifest = manifest::manifest(checkpoint, chosen, part)?;
+    let artefact = Artefact::new(exported.into_model("uniseg"), manifest)?;
+    Ok(Compiled {
+        artefact,
+        recorded_operations,
+        passes,
+        costs,
     })
 }
 
-fn normalization(rule: &imaging::Normalization) -> Normalization {
-    match *rule {
-        imaging::Normalization::None => Normalization::None,
-        imaging::Normalization::ClipRescale { lower, upper } => {
-            Normalization::ClipRescale { lower, upper }
-        }
-        imaging::Normalization::ZScore { scope } => Normalization::ZScore {
-            scope: match scope {
-                imaging::ZScoreScope::WholeImage => ZScoreScope::Image,
-                imaging::ZScoreScope::NonZero => ZScoreScope::Nonzero,
-            },
-        },
-    }
+/// Parameters of the network as it was trained, heads of the deep supervision included.
+fn parameters(checkpoint: &Checkpoint) -> u64 {
+    checkpoint.network.num_params() as u64
 }

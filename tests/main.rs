@@ -20,6 +20,7 @@ mod plan;
 mod preprocess;
 mod probabilities;
 mod roundtrip;
+mod specialise;
 mod training;
 mod training_math;
 mod variants;

@@ -295,11 +295,10 @@ impl<'a> Same<'a> {
                 .enumerate()
                 .filter(|(_, size)| !size.is_plain())
             {
-                let own = || format!("{name}_{axis}");
-                let text = size
-                    .multiple
-                    .then(|| size.name(self.symbols))
-                    .unwrap_or_else(own);
+                let text = match size.multiple {
+                    true => size.name(self.symbols),
+                    false => format!("{name}_{axis}"),
+                };
                 ends.push((*id, axis, text));
             }
         }

@@ -51,8 +51,8 @@ pub use construct::{Dim, IR_VERSION, OPSET};
 pub use digest::weights_sha256;
 pub use error::{NotOnnx, OnnxError};
 pub use manifest::{
-    Axis, Channel, Inference, MANIFEST_KEY, Manifest, ManifestFault, NameProblem, Network,
-    Normalization, Provenance, SCHEMA_VERSION, Task, ZScoreScope,
+    Axis, Channel, Feature, Inference, MANIFEST_KEY, Manifest, ManifestFault, NameProblem, Network,
+    Normalization, Part, Provenance, SCHEMA_VERSION, Task, ZScoreScope,
 };
 pub use signature::{IMAGE, LOGITS, SignatureFault, TASK};
 pub use tensor::TensorError;

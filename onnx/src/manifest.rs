@@ -52,6 +52,57 @@ pub struct Network {
     pub classes: usize,
     /// Number of trained parameters.
     pub parameters: u64,
+    /// Which part of the network the file holds.
+    #[serde(default, skip_serializing_if = "Part::is_whole")]
+    pub part: Part,
+}
+
+/// Which part of a network a file holds.
+///
+/// A network may come as a pair of files: an encoder, which does not depend on the task, and a
+/// decoder, which reads what the encoder made. So many tasks on one window cost one encoding.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Part {
+    /// All of it.
+    #[default]
+    Whole,
+    /// From `image` to features.
+    Encoder {
+        /// Its outputs, in order.
+        features: Vec<Feature>,
+    },
+    /// From features and `task` to `logits`.
+    Decoder {
+        /// Its inputs, in the order of the encoder's outputs.
+        features: Vec<Feature>,
+        /// Digest of the weights of the encoder that it belongs to.
+        encoder_sha256: String,
+    },
+}
+
+impl Part {
+    /// Whether the file holds the whole network.
+    pub fn is_whole(&self) -> bool {
+        matches!(self, Self::Whole)
+    }
+
+    /// What encoder and decoder hand over; none for a whole network.
+    pub fn features(&self) -> &[Feature] {
+        match self {
+            Self::Whole => &[],
+            Self::Encoder { features } | Self::Decoder { features, .. } => features,
+        }
+    }
+}
+
+/// A tensor that an encoder hands to its decoder: f32 [batch, shape].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feature {
+    /// Name of the output and of the input.
+    pub name: String,
+    /// Size of each axis after the batch.
+    pub shape: Vec<usize>,
 }
 
 /// One thing the network can segment.

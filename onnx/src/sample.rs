@@ -62,6 +62,7 @@ pub fn tiny_manifest() -> Manifest {
             slots: 2,
             classes: 3,
             parameters: 12,
+            part: Default::default(),
         },
         tasks: vec![
             Task {

@@ -3,11 +3,12 @@
 //! ```text
 //! image  f32 [batch, slots, D, H, W]     task  i64 [1]     ->     logits  f32 [batch, classes, D, H, W]
 //! ```
-//! `batch` is 1 or a name; D, H, W are the manifest's patch.
+//! `batch` is 1 or a name; D, H, W are the manifest's patch. Of a pair, the encoder makes features
+//! of `image` and the decoder `logits` of features and `task`.
 
 use crate::{
     construct::Dim,
-    manifest::Manifest,
+    manifest::{Manifest, Part},
     proto::{DataType, GraphProto, ValueInfoProto},
 };
 
@@ -29,13 +30,13 @@ pub enum SignatureFault {
         /// Names found.
         found: Vec<String>,
         /// Names expected.
-        expected: Vec<&'static str>,
+        expected: Vec<String>,
     },
     /// The type is another.
     #[error("{name:?} is {found}, it must be {expected}")]
     Type {
         /// The value.
-        name: &'static str,
+        name: String,
         /// Its type, as in `f32 [1, 7, 64, 192, 192]`.
         found: String,
         /// The type it must have.
@@ -60,22 +61,35 @@ pub(crate) fn findings(graph: &GraphProto, manifest: &Manifest) -> Vec<Signature
         })
         .collect();
     let outputs: Vec<_> = graph.output.iter().collect();
-    let image = inputs.iter().find(|input| input.name == IMAGE);
-    let batch = image
-        .and_then(|image| batch(image))
+    let first = inputs.iter().find(|input| input.name != TASK);
+    let batch = first
+        .and_then(|input| batch(input))
         .unwrap_or(Dim::Fixed(1));
     let window = |channels| vec![batch.clone(), fixed(channels), fixed(d), fixed(h), fixed(w)];
-    let expected = [
-        (&inputs, IMAGE, DataType::Float, window(network.slots)),
-        (&inputs, TASK, DataType::Int64, vec![fixed(1)]),
-        (&outputs, LOGITS, DataType::Float, window(network.classes)),
-    ];
-    for (end, values, names) in [
-        ("inputs", &inputs, vec![IMAGE, TASK]),
-        ("outputs", &outputs, vec![LOGITS]),
-    ] {
+    let float = |name: &str, dims| (name.to_owned(), DataType::Float, dims);
+    let image = float(IMAGE, window(network.slots));
+    let task = (TASK.to_owned(), DataType::Int64, vec![fixed(1)]);
+    let logits = float(LOGITS, window(network.classes));
+    let features = || {
+        let typed = |feature: &crate::Feature| {
+            let sizes = feature.shape.iter().map(|&size| fixed(size));
+            float(
+                &feature.name,
+                std::iter::once(batch.clone()).chain(sizes).collect(),
+            )
+        };
+        network.part.features().iter().map(typed)
+    };
+    let (reads, makes): (Vec<_>, Vec<_>) = match &network.part {
+        Part::Whole => (vec![image, task], vec![logits]),
+        Part::Encoder { .. } => (vec![image], features().collect()),
+        Part::Decoder { .. } => (features().chain([task]).collect(), vec![logits]),
+    };
+    for (end, values, expected) in [("inputs", &inputs, reads), ("outputs", &outputs, makes)] {
         let mut found: Vec<String> = values.iter().map(|value| value.name.clone()).collect();
         found.sort();
+        let mut names: Vec<String> = expected.iter().map(|(name, ..)| name.clone()).collect();
+        names.sort();
         if found != names {
             findings.push(SignatureFault::Names {
                 end,
@@ -83,18 +97,18 @@ pub(crate) fn findings(graph: &GraphProto, manifest: &Manifest) -> Vec<Signature
                 expected: names,
             });
         }
-    }
-    for (values, name, data_type, dims) in expected {
-        let Some(value) = values.iter().find(|value| value.name == name) else {
-            continue;
-        };
-        let expected = tensor_text(data_type, Some(&dims));
-        if value.tensor_type() != Some((data_type, Some(dims))) {
-            findings.push(SignatureFault::Type {
-                name,
-                found: type_text(value),
-                expected,
-            });
+        for (name, data_type, dims) in expected {
+            let Some(value) = values.iter().find(|value| value.name == name) else {
+                continue;
+            };
+            let expected = tensor_text(data_type, Some(&dims));
+            if value.tensor_type() != Some((data_type, Some(dims))) {
+                findings.push(SignatureFault::Type {
+                    name,
+                    found: type_text(value),
+                    expected,
+                });
+            }
         }
     }
     findings

@@ -1,7 +1,8 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use uniseg::bridge;
+use uniseg::bridge::{self, Batch, Compiled, Request};
+use uniseg_export::Cost;
 use uniseg_train::Checkpoint;
 use uniseg_train::run::checkpoint_folder;
 
@@ -23,6 +24,22 @@ pub(crate) struct Export {
     /// Seed of the random weights
     #[arg(long, default_value_t = 0, requires = "plan", value_name = "N")]
     seed: u64,
+    /// Only for these tasks (names, aliases or ids): what only others need is left out
+    #[arg(long, value_name = "TASK", value_delimiter = ',', num_args = 1..)]
+    task: Vec<String>,
+    /// Only for tasks all of whose images are of this modality, as in CT
+    #[arg(long, value_name = "MODALITY")]
+    modality: Option<String>,
+    /// Write two files, MODEL.encoder.onnx, which does not depend on the task, and
+    /// MODEL.decoder.onnx: many tasks on one window cost one encoding
+    #[arg(long)]
+    split: bool,
+    /// Let the network take any number of windows at once (the axis is named `batch`)
+    #[arg(long)]
+    open_batch: bool,
+    /// Show what each pass of the compiler changed, and what that saves
+    #[arg(long)]
+    explain: bool,
     /// List the burn operations that can be exported, and stop
     #[arg(long)]
     list_ops: bool,
@@ -56,26 +73,94 @@ pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
     let Some(output) = &command.output else {
         anyhow::bail!("give a file to write with -o")
     };
-    let compiled = bridge::compile(&checkpoint)?;
+    let request = Request {
+        tasks: command.task.clone(),
+        modality: command.modality.clone(),
+        batch: match command.open_batch {
+            true => Batch::Open,
+            false => Batch::One,
+        },
+    };
+    if command.split {
+        let pair = bridge::compile_pair(&checkpoint, &request)?;
+        for (part, compiled) in [("encoder", &pair.encoder), ("decoder", &pair.decoder)] {
+            // The passes ran on the whole, so that they are shown once.
+            let explain = command.explain && part == "encoder";
+            save(
+                compiled,
+                &output.with_extension(format!("{part}.onnx")),
+                explain,
+            )?;
+        }
+    } else {
+        save(
+            &bridge::compile_for(&checkpoint, &request)?,
+            output,
+            command.explain,
+        )?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn save(compiled: &Compiled, output: &Path, explain: bool) -> anyhow::Result<()> {
     let bytes = compiled.artefact.save(output)?;
-    let nodes = compiled
-        .artefact
-        .model()
-        .graph
-        .as_ref()
-        .map_or(0, |graph| graph.node.len());
-    let passes: Vec<_> = compiled
-        .passes
-        .iter()
-        .filter(|pass| pass.changes > 0)
-        .map(|pass| format!("{} {}", pass.name, pass.changes))
-        .collect();
+    let [_, cost] = compiled.costs;
     report::note(&format!(
-        "wrote {}: {nodes} nodes from {} recorded operations ({}), {:.1} MB",
+        "wrote {}: {} nodes from {} recorded operations, {:.1} GFLOP, {:.1} MB",
         output.display(),
+        cost.nodes,
         compiled.recorded_operations,
-        passes.join(", "),
+        cost.flops as f64 / 1e9,
         bytes as f64 / 1e6
     ));
-    Ok(Outcome::Done)
+    if explain {
+        report::result(&report::table(&explanation(compiled)));
+    }
+    Ok(())
+}
+
+fn explanation(compiled: &Compiled) -> Vec<Vec<String>> {
+    let head = ["pass", "changes", "nodes", "GFLOP", "MB read and written"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let row = |name: &str, changes: String, nodes: String, flops: f64, bytes: f64, plus: bool| {
+        let number = |value: f64| match plus {
+            true if value == 0.0 => "0".to_owned(),
+            true => format!("{value:+.3}"),
+            false => format!("{value:.3}"),
+        };
+        vec![
+            name.to_owned(),
+            changes,
+            nodes,
+            number(flops / 1e9),
+            number(bytes / 1e6),
+        ]
+    };
+    let [before, after] = compiled.costs;
+    let whole = |name: &str, cost: &Cost| {
+        let (flops, bytes) = (cost.flops as f64, cost.traffic_bytes as f64);
+        row(
+            name,
+            String::new(),
+            cost.nodes.to_string(),
+            flops,
+            bytes,
+            false,
+        )
+    };
+    rows.push(whole("as recorded", &before));
+    for pass in compiled.passes.iter().filter(|pass| pass.changes > 0) {
+        let (flops, bytes) = (pass.flops as f64, pass.traffic_bytes as f64);
+        let nodes = format!("{:+}", pass.nodes);
+        rows.push(row(
+            pass.name,
+            pass.changes.to_string(),
+            nodes,
+            flops,
+            bytes,
+            true,
+        ));
+    }
+    rows.push(whole("as written", &after));
+    rows
 }

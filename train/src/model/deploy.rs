@@ -19,9 +19,19 @@ pub struct Deploy {
 impl Deploy {
     /// Joins the stems of a network.
     pub fn new(network: UniSeg) -> Self {
+        let stems: Vec<usize> = (0..network.encoder.stem.convs.len()).collect();
+        Self::with_stems(network, &stems)
+    }
+
+    /// Joins some of the stems, in this order: for images that no other stem takes.
+    ///
+    /// # Panics
+    ///
+    /// If `stems` is empty or names one that the network does not have.
+    pub fn with_stems(network: UniSeg, stems: &[usize]) -> Self {
         let convs = &network.encoder.stem.convs;
-        let mut stem = convs[0].clone();
-        let weights = convs.iter().map(|conv| conv.weight.val()).collect();
+        let mut stem = convs[stems[0]].clone();
+        let weights = stems.iter().map(|&stem| convs[stem].weight.val()).collect();
         stem.weight = Param::from_tensor(Tensor::cat(weights, 1));
         stem.bias = None;
         Self { stem, network }

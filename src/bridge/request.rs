@@ -1,0 +1,128 @@
+//! What of a network is to be compiled.
+
+use uniseg_onnx::Part;
+use uniseg_train::{Checkpoint, TaskPlan};
+
+use super::BridgeError;
+
+/// What of a network is to be compiled; the default is all of it, one window at a time.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Names, aliases or ids of tasks; all if there are none.
+    pub tasks: Vec<String>,
+    /// Only tasks all of whose images are of this modality, such as CT.
+    pub modality: Option<String>,
+    /// How many windows the network takes at once.
+    pub batch: Batch,
+}
+
+/// The first axis of image and logits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Batch {
+    /// Always one window, which engines can plan for best.
+    #[default]
+    One,
+    /// Any number, told by the image: the axis is named `batch`.
+    Open,
+}
+
+/// The tasks that a request means, and what they need.
+pub(super) struct Chosen {
+    pub(super) tasks: Vec<TaskPlan>,
+    /// Indices of the stems that their images go through.
+    pub(super) stems: Vec<usize>,
+    /// Slots of those stems.
+    pub(super) slots: usize,
+    /// The most labels, background included, of any of them.
+    pub(super) classes: usize,
+}
+
+impl Request {
+    pub(super) fn choose(&self, checkpoint: &Checkpoint) -> Result<Chosen, BridgeError> {
+        let plan = &checkpoint.plan;
+        let mut asked = Vec::with_capacity(self.tasks.len());
+        if !self.tasks.is_empty() {
+            // The whole network's manifest knows names, aliases and what was perhaps meant.
+            let all = Chosen::of(checkpoint, plan.tasks.clone())?;
+            let manifest = super::manifest::manifest(checkpoint, &all, Part::Whole)?;
+            for name in &self.tasks {
+                asked.push(manifest.task(name).map_err(BridgeError::UnknownTask)?.id as usize);
+            }
+        }
+        let of_modality = |task: &TaskPlan| {
+            self.modality.as_ref().is_none_or(|wanted| {
+                let mut channels = task.channels.iter();
+                channels.all(|channel| channel.eq_ignore_ascii_case(wanted))
+            })
+        };
+        let tasks: Vec<TaskPlan> = plan
+            .tasks
+            .iter()
+            .filter(|task| asked.is_empty() || asked.contains(&task.id))
+            .filter(|task| of_modality(task))
+            .cloned()
+            .collect();
+        if tasks.is_empty() {
+            let mut known: Vec<String> = plan
+                .tasks
+                .iter()
+                .map(|task| task.channels.join("+"))
+                .collect();
+            known.sort();
+            known.dedup();
+            return Err(BridgeError::UnknownModality {
+                asked: self.modality.clone().unwrap_or_default(),
+                known,
+            });
+        }
+        Chosen::of(checkpoint, tasks)
+    }
+}
+
+impl Chosen {
+    fn of(checkpoint: &Checkpoint, tasks: Vec<TaskPlan>) -> Result<Self, BridgeError> {
+        let plan = &checkpoint.plan;
+        let variants = &plan.network.input_channel_variants;
+        if let Some(task) = tasks
+            .iter()
+            .find(|task| !variants.contains(&task.channels.len()))
+        {
+            return Err(BridgeError::NoStem {
+                task: task.name.clone(),
+                channels: task.channels.len(),
+            });
+        }
+        let all = tasks.len() == plan.tasks.len();
+        let stems: Vec<usize> = (0..variants.len())
+            .filter(|&stem| {
+                all || tasks
+                    .iter()
+                    .any(|task| task.channels.len() == variants[stem])
+            })
+            .collect();
+        let labels = tasks
+            .iter()
+            .map(|task| task.labels.len())
+            .max()
+            .unwrap_or(0);
+        Ok(Self {
+            slots: stems.iter().map(|&stem| variants[stem]).sum(),
+            classes: match all {
+                true => plan.network.num_classes,
+                false => labels,
+            },
+            stems,
+            tasks,
+        })
+    }
+
+    /// Slots that an image of `channels` channels fills.
+    pub(super) fn slots_for(&self, channels: usize, variants: &[usize]) -> Option<Vec<usize>> {
+        let stem = self
+            .stems
+            .iter()
+            .position(|&stem| variants[stem] == channels)?;
+        let first: usize = self.stems[..stem].iter().map(|&stem| variants[stem]).sum();
+        Some((first..first + channels).collect())
+    }
+}

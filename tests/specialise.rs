@@ -1,0 +1,243 @@
+//! Networks for some of the tasks, in two parts, and for any batch: the same numbers as the whole.
+
+use burn::prelude::*;
+use uniseg::bridge::{self, Batch, BridgeError, Compiled, Request};
+use uniseg_imaging::ndarray::{ArrayD, Axis, Slice, concatenate};
+use uniseg_onnx::{IMAGE, LOGITS, Part, TASK};
+use uniseg_runtime::{EngineKind, Model, Tensor as RuntimeTensor, TensorView, random_patch};
+use uniseg_train::Checkpoint;
+use uniseg_train::plan::{Plan, Variant, paper};
+
+use crate::support::{compare::same_math, ort, python::python};
+
+/// The paper's tasks and stems, few channels and a small patch.
+fn checkpoint(variant: Variant) -> Checkpoint {
+    let mut plan: Plan = paper();
+    plan.network.variant = variant;
+    plan.network.patch_size = [32, 64, 64];
+    plan.network.base_num_features = 4;
+    Checkpoint::random(plan, 5, &Device::flex())
+}
+
+fn model(compiled: &Compiled) -> Model {
+    Model::from(compiled.artefact.clone())
+}
+
+/// The logits of a whole network; `image` may hold several windows.
+fn logits(model: &Model, kind: EngineKind, image: &ArrayD<f32>, task: u32) -> ArrayD<f32> {
+    let task = ArrayD::from_elem(vec![1], i64::from(task));
+    let inputs = [
+        (IMAGE, TensorView::F32(image.view())),
+        (TASK, TensorView::I64(task.view())),
+    ];
+    floats(ort::engine(model, kind).run(&inputs).unwrap()).remove(0)
+}
+
+fn floats(outputs: Vec<(String, RuntimeTensor)>) -> Vec<ArrayD<f32>> {
+    outputs
+        .into_iter()
+        .map(|(name, tensor)| match tensor {
+            RuntimeTensor::F32(values) => values,
+            RuntimeTensor::I64(_) => panic!("{name} is an integer"),
+        })
+        .collect()
+}
+
+fn channels(array: &ArrayD<f32>, count: usize) -> ArrayD<f32> {
+    array.slice_axis(Axis(1), Slice::from(..count)).to_owned()
+}
+
+#[test]
+fn a_network_for_some_tasks_gives_their_logits_and_is_smaller() {
+    for variant in [
+        Variant::Uniseg,
+        Variant::FixedPrompt,
+        Variant::MultiplePrompts,
+        Variant::UnisegT,
+    ] {
+        let checkpoint = checkpoint(variant);
+        let whole = bridge::compile(&checkpoint).unwrap();
+        let universal = model(&whole);
+        for (tasks, modality, slots) in [
+            (vec!["liver"], None, 1),
+            (vec!["prostate", "whole_body"], None, 3),
+            (vec![], Some("CT"), 1),
+        ] {
+            let request = Request {
+                tasks: tasks.iter().map(|&task| task.to_owned()).collect(),
+                modality: modality.map(str::to_owned),
+                ..Request::default()
+            };
+            let special = bridge::compile_for(&checkpoint, &request).unwrap();
+            let what = format!("{variant}: {tasks:?} {modality:?}");
+            assert!(special.costs[1].flops < whole.costs[1].flops, "{what}");
+            assert!(
+                special.artefact.bytes().len() < whole.artefact.bytes().len(),
+                "{what}"
+            );
+            let alone = model(&special);
+            assert_eq!(alone.manifest().network.slots, slots, "{what}");
+            for task in &alone.manifest().tasks {
+                let own = universal.manifest().task(&task.name).unwrap();
+                // The same image, once in the slots of each network.
+                let image = random_patch(alone.manifest(), task, 3).into_dyn();
+                let full = random_patch(universal.manifest(), own, 3).into_dyn();
+                for kind in ort::ENGINES {
+                    let expected = logits(&universal, kind, &full, own.id);
+                    let found = logits(&alone, kind, &image, task.id);
+                    let classes = found.shape()[1];
+                    assert!(task.labels.len() <= classes, "{what}");
+                    let expected = channels(&expected, classes);
+                    same_math(&format!("{what}, {kind}"), found.view(), expected.view());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn one_task_leaves_one_map_of_the_prompt_and_its_own_classes() {
+    let request = Request {
+        tasks: vec!["spleen".into()],
+        ..Request::default()
+    };
+    let compiled = bridge::compile_for(&checkpoint(Variant::Uniseg), &request).unwrap();
+    let graph = compiled.artefact.model().graph.clone().unwrap();
+    assert!(
+        graph
+            .node
+            .iter()
+            .all(|node| !matches!(node.op_type.as_str(), "Gather" | "Slice"))
+    );
+    let outputs: Vec<i64> = graph
+        .initializer
+        .iter()
+        .filter(|weight| weight.dims.len() == 5 && weight.dims[0] <= 2)
+        .map(|weight| weight.dims[0])
+        .collect();
+    // The map of the one task, and background with spleen.
+    assert_eq!(outputs, [1, 2]);
+}
+
+#[test]
+fn encoder_and_decoder_together_are_the_network() {
+    for variant in [Variant::Uniseg, Variant::UnisegT] {
+        let checkpoint = checkpoint(variant);
+        let whole = bridge::compile(&checkpoint).unwrap();
+        let pair = bridge::compile_pair(&checkpoint, &Request::default()).unwrap();
+        let universal = model(&whole);
+        let (encoder, decoder) = (model(&pair.encoder), model(&pair.decoder));
+        let Part::Decoder { encoder_sha256, .. } = &decoder.manifest().network.part else {
+            panic!("{:?}", decoder.manifest().network.part)
+        };
+        assert_eq!(*encoder_sha256, encoder.manifest().weights_sha256);
+        let task = &universal.manifest().tasks[0];
+        let image = random_patch(universal.manifest(), task, 3).into_dyn();
+        for kind in ort::ENGINES {
+            let features = ort::engine(&encoder, kind)
+                .run(&[(IMAGE, TensorView::F32(image.view()))])
+                .unwrap();
+            let mut engine = ort::engine(&decoder, kind);
+            for id in [0u32, 1, 7] {
+                let task = ArrayD::from_elem(vec![1], i64::from(id));
+                let mut inputs: Vec<(&str, TensorView<'_>)> = features
+                    .iter()
+                    .map(|(name, tensor)| (name.as_str(), tensor.view()))
+                    .collect();
+                inputs.push((TASK, TensorView::I64(task.view())));
+                let found = floats(engine.run(&inputs).unwrap()).remove(0);
+                let expected = logits(&universal, kind, &image, id);
+                same_math(
+                    &format!("{variant}, {kind}, task {id}"),
+                    found.view(),
+                    expected.view(),
+                );
+            }
+        }
+        let work = |compiled: &Compiled| compiled.costs[1].flops as f64;
+        let decoding = work(&pair.decoder) / work(&whole);
+        println!(
+            "{variant}: a decoding is {:.0} % of the network",
+            100.0 * decoding
+        );
+        assert!(decoding < 0.6, "{variant}: {decoding}");
+    }
+}
+
+#[test]
+fn an_open_batch_takes_one_window_or_more() {
+    let request = Request {
+        batch: Batch::Open,
+        ..Request::default()
+    };
+    let checkpoint = checkpoint(Variant::Uniseg);
+    let compiled = bridge::compile_for(&checkpoint, &request).unwrap();
+    let open = model(&compiled);
+    let fixed = model(&bridge::compile(&checkpoint).unwrap());
+    let task = &fixed.manifest().tasks[0];
+    let [a, b] = [3, 4].map(|seed| random_patch(fixed.manifest(), task, seed).into_dyn());
+    let [one, two] = [&a, &b].map(|image| logits(&fixed, EngineKind::Ort, image, task.id));
+    let alone = logits(&open, EngineKind::Ort, &a, task.id);
+    same_math("a batch of one", alone.view(), one.view());
+    let both = concatenate(Axis(0), &[a.view(), b.view()]).unwrap();
+    let found = logits(&open, EngineKind::Ort, &both, task.id);
+    let expected = concatenate(Axis(0), &[one.view(), two.view()]).unwrap();
+    same_math("a batch of two", found.view(), expected.view());
+}
+
+#[test]
+fn every_kind_of_artefact_passes_the_onnx_checker() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = checkpoint(Variant::Uniseg);
+    let one = Request {
+        tasks: vec!["liver".into()],
+        ..Request::default()
+    };
+    let open = Request {
+        batch: Batch::Open,
+        ..Request::default()
+    };
+    let pair = bridge::compile_pair(&checkpoint, &Request::default()).unwrap();
+    let compiled = [
+        bridge::compile_for(&checkpoint, &one).unwrap(),
+        bridge::compile_for(&checkpoint, &open).unwrap(),
+        pair.encoder,
+        pair.decoder,
+    ];
+    for (index, compiled) in compiled.iter().enumerate() {
+        let path = folder.path().join(format!("{index}.onnx"));
+        compiled.artefact.save(&path).unwrap();
+        let check = "import onnx, sys\nonnx.checker.check_model(sys.argv[1], full_check=True)\n\
+                     onnx.shape_inference.infer_shapes(onnx.load(sys.argv[1]), check_type=True, \
+                     strict_mode=True, data_prop=True)\nprint('ok')";
+        assert_eq!(python(check, &[path.as_path()]).trim(), "ok");
+    }
+}
+
+#[test]
+fn a_request_that_cannot_be_met_says_what_there_is() {
+    let uniseg = checkpoint(Variant::Uniseg);
+    let request = |tasks: &[&str], modality: Option<&str>| Request {
+        tasks: tasks.iter().map(|&task| task.to_owned()).collect(),
+        modality: modality.map(str::to_owned),
+        ..Request::default()
+    };
+    let fails = |request: &Request| {
+        let error = bridge::compile_for(&uniseg, request)
+            .err()
+            .expect("an error");
+        error.to_string()
+    };
+    let error = fails(&request(&["livr"], None));
+    assert!(error.contains("did you mean \"liver\"?"), "{error}");
+    let error = fails(&request(&[], Some("US")));
+    assert!(
+        error.contains("US") && error.contains("CT, CT+PET"),
+        "{error}"
+    );
+    // One task is known when the network is compiled: nothing depends on it any more.
+    let error = bridge::compile_pair(&uniseg, &request(&["liver"], None))
+        .err()
+        .unwrap();
+    assert!(matches!(error, BridgeError::Export(_)), "{error}");
+}
