@@ -190,6 +190,10 @@ fn attribute(name: &str, attribute: &Attribute) -> AttributeProto {
             proto.i = Some(data_type(*dtype) as i64);
             proto.r#type = AttributeType::Int as i32;
         }
+        Attribute::Text(value) => {
+            proto.s = Some(value.as_bytes().into());
+            proto.r#type = AttributeType::String as i32;
+        }
     }
     proto
 }

@@ -23,7 +23,7 @@ pub(crate) struct Export {
     /// Seed of the random weights
     #[arg(long, default_value_t = 0, requires = "plan", value_name = "N")]
     seed: u64,
-    /// List the burn operations that can be exported, and stop
+    /// List the burn operations, what they become or why they cannot be exported, and stop
     #[arg(long)]
     list_ops: bool,
     /// File to write
@@ -39,10 +39,13 @@ pub(crate) struct Export {
 pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
     if command.list_ops {
         let rows: Vec<_> = std::iter::once(vec!["burn".to_owned(), "ONNX".to_owned()])
-            .chain(
-                uniseg_export::supported_operations()
-                    .map(|(burn, onnx)| vec![burn.to_owned(), onnx.join(" ")]),
-            )
+            .chain(uniseg_export::operations().map(|operation| {
+                let onnx = match operation.onnx {
+                    Ok(operators) => operators.join(" "),
+                    Err(reason) => format!("none: {reason}"),
+                };
+                vec![operation.name.to_owned(), onnx]
+            }))
             .collect();
         report::result(&report::table(&rows));
         return Ok(Outcome::Done);
