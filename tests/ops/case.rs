@@ -21,7 +21,7 @@ pub const ROUNDING: f32 = 5e-6;
 pub const SUMS: f32 = 2e-5;
 
 /// The body of a case.
-pub type Body = Box<dyn Fn(&mut Given<'_>)>;
+pub type Body = Box<dyn Fn(&mut Given<'_>) + Send + Sync>;
 
 /// A case before and while it is run.
 pub struct Case {
@@ -85,7 +85,9 @@ impl Case {
     /// An integer input of these numbers.
     pub fn ints(mut self, shape: &[usize], values: &[i64]) -> Self {
         let array = ArrayD::from_shape_vec(IxDyn(shape), values.to_vec());
-        self.inputs.push(Found::I64(array.expect("as many numbers as the shape says")));
+        self.inputs.push(Found::I64(
+            array.expect("as many numbers as the shape says"),
+        ));
         self
     }
 
@@ -110,7 +112,7 @@ impl Case {
     }
 
     /// What is computed.
-    pub fn body(mut self, body: impl Fn(&mut Given<'_>) + 'static) -> Self {
+    pub fn body(mut self, body: impl Fn(&mut Given<'_>) + Send + Sync + 'static) -> Self {
         self.body = Some(Box::new(body));
         self
     }
@@ -191,16 +193,15 @@ impl Case {
     }
 
     fn compare(&self, kind: EngineKind, bytes: &[u8], expected: &[Found]) -> Result<(), String> {
-        let model = Model::unchecked(
-            bytes.to_vec().into(),
-            uniseg_onnx::sample::tiny_manifest(),
-        );
+        let model = Model::unchecked(bytes.to_vec().into(), uniseg_onnx::sample::tiny_manifest());
         let options = EngineOptions {
             kind,
             threads: std::num::NonZeroUsize::new(1),
             ort_lib: Some(ort::library().to_owned()),
         };
-        let names: Vec<String> = (0..self.inputs.len()).map(|index| format!("x{index}")).collect();
+        let names: Vec<String> = (0..self.inputs.len())
+            .map(|index| format!("x{index}"))
+            .collect();
         let inputs: Vec<_> = names
             .iter()
             .zip(&self.inputs)
@@ -213,7 +214,8 @@ impl Case {
             return Err(format!("{} outputs, not {}", found.len(), expected.len()));
         }
         for ((name, found), expected) in found.iter().zip(expected) {
-            self.same(found, expected).map_err(|text| format!("{name}: {text}"))?;
+            self.same(found, expected)
+                .map_err(|text| format!("{name}: {text}"))?;
         }
         Ok(())
     }
@@ -226,7 +228,8 @@ impl Case {
             (Found::F32(found), Found::F32(expected)) => {
                 let far = |a: f32, b: f32| {
                     let same = a == b || a.is_nan() && b.is_nan();
-                    !same && !((a - b).abs() <= self.tolerance * (1.0 + b.abs()))
+                    let near = (a - b).abs() <= self.tolerance * (1.0 + b.abs());
+                    !same && !near
                 };
                 match found.iter().zip(expected).find(|(a, b)| far(**a, **b)) {
                     Some((a, b)) => Err(format!("{a} where burn has {b}")),
@@ -278,7 +281,10 @@ impl Given<'_> {
                 .unwrap_or_else(|error| panic!("{error}")),
             (Mode::Eager(_), Found::F32(array)) => {
                 let values: Vec<f32> = array.iter().copied().collect();
-                Tensor::from_data(TensorData::new(values, array.shape().to_vec()), &self.device)
+                Tensor::from_data(
+                    TensorData::new(values, array.shape().to_vec()),
+                    &self.device,
+                )
             }
             _ => panic!("input {index} is of integers"),
         }
