@@ -23,7 +23,7 @@ pub(crate) struct Export {
     /// Seed of the random weights
     #[arg(long, default_value_t = 0, requires = "plan", value_name = "N")]
     seed: u64,
-    /// List the burn operations, what they become or why they cannot be exported, and stop
+    /// List the burn operations, each with what it becomes or why it cannot, and stop
     #[arg(long)]
     list_ops: bool,
     /// File to write

@@ -98,17 +98,14 @@ impl Case {
     }
 
     /// tract fails it, which is checked.
-    pub fn tract_cannot(mut self, reason: &'static str) -> Self {
-        self.cannot.push((EngineKind::Tract, reason));
-        self
+    pub fn tract_cannot(self, reason: &'static str) -> Self {
+        self.cannot(EngineKind::Tract, reason)
     }
 
-    /// tract fails it if `condition` holds, which is checked.
-    pub fn tract_cannot_if(self, condition: bool, reason: &'static str) -> Self {
-        match condition {
-            true => self.tract_cannot(reason),
-            false => self,
-        }
+    /// An engine fails it, which is checked.
+    pub fn cannot(mut self, kind: EngineKind, reason: &'static str) -> Self {
+        self.cannot.push((kind, reason));
+        self
     }
 
     /// What is computed.

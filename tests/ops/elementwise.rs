@@ -1,16 +1,16 @@
 //! Functions of single elements.
 
 use burn::prelude::*;
-use burn::tensor::{DType, FloatDType, TensorData};
+use burn::tensor::{DType, FloatDType};
 use proptest::prelude::*;
 
 use super::case::{Case, EXACT, ROUNDING, case};
 use super::random::samples;
 
-type Function = fn(Tensor<3>) -> Tensor<3>;
+pub type Function = fn(Tensor<3>) -> Tensor<3>;
 
 /// Operation, function, domain, tolerance.
-const FUNCTIONS: &[(&str, Function, [f32; 2], f32)] = &[
+pub const FUNCTIONS: &[(&str, Function, [f32; 2], f32)] = &[
     ("Float::Exp", |x| x.exp(), [-4.0, 4.0], ROUNDING),
     ("Float::Log", |x| x.log(), [0.01, 9.0], ROUNDING),
     ("Float::Log1p", |x| x.log1p(), [-0.9, 9.0], ROUNDING),
@@ -51,12 +51,7 @@ const FUNCTIONS: &[(&str, Function, [f32; 2], f32)] = &[
         [0.1, 4.0],
         ROUNDING,
     ),
-    (
-        "Numeric::PowiScalar",
-        |x| x.powi_scalar(2),
-        [-4.0, 4.0],
-        ROUNDING,
-    ),
+    ("Numeric::Mul", |x| x.powi_scalar(2), [-4.0, 4.0], ROUNDING),
     (
         "Numeric::PowiScalar",
         |x| x.powi_scalar(3),
@@ -122,10 +117,10 @@ const FUNCTIONS: &[(&str, Function, [f32; 2], f32)] = &[
     ),
 ];
 
-type Pair = fn(Tensor<3>, Tensor<3>) -> Tensor<3>;
+pub type Pair = fn(Tensor<3>, Tensor<3>) -> Tensor<3>;
 
 /// Operation, function, domains of both sides, tolerance; sides are stretched over each other.
-const PAIRS: &[(&str, Pair, [f32; 4], f32)] = &[
+pub const PAIRS: &[(&str, Pair, [f32; 4], f32)] = &[
     ("Numeric::Add", |a, b| a + b, [-2.0, 2.0, -2.0, 2.0], EXACT),
     ("Numeric::Sub", |a, b| a - b, [-2.0, 2.0, -2.0, 2.0], EXACT),
     ("Numeric::Mul", |a, b| a * b, [-2.0, 2.0, -2.0, 2.0], EXACT),
@@ -167,15 +162,15 @@ const PAIRS: &[(&str, Pair, [f32; 4], f32)] = &[
     ),
 ];
 
-type Whole = fn(Tensor<2, Int>) -> Tensor<2, Int>;
+pub type Whole = fn(Tensor<2, Int>) -> Tensor<2, Int>;
 
 /// Operation, function, domain.
-const WHOLE: &[(&str, Whole, [i64; 2])] = &[
+pub const WHOLE: &[(&str, Whole, [i64; 2])] = &[
     ("Numeric::AddScalar", |x| x.add_scalar(1i64 << 60), [-9, 9]),
     ("Numeric::MulScalar", |x| x.mul_scalar(-3), [-9, 9]),
     ("Numeric::DivScalar", |x| x.div_scalar(4), [-40, 40]),
     ("Numeric::RemScalar", |x| x.remainder_scalar(4), [-40, 40]),
-    ("Numeric::PowiScalar", |x| x.powi_scalar(2), [-9, 9]),
+    ("Numeric::Mul", |x| x.powi_scalar(2), [-9, 9]),
     ("Numeric::PowiScalar", |x| x.powi_scalar(3), [-9, 9]),
     ("Numeric::Abs", |x| x.abs(), [-9, 9]),
     ("Numeric::Neg", |x| x.neg(), [-9, 9]),
@@ -232,21 +227,26 @@ pub fn cases() -> Vec<Case> {
     for (index, &(op, function, [a, b, c, d], tolerance)) in PAIRS.iter().enumerate() {
         // An axis of size 1 on either side.
         for (left, right) in [([2, 3, 4], [2, 3, 4]), ([2, 1, 4], [1, 3, 4])] {
-            cases.push(
-                case(op, format!("{index} of {left:?} and {right:?}"))
-                    .float(&left, a, b)
-                    .float(&right, c, d)
-                    .within(tolerance)
-                    .body(move |g| {
-                        let (x, y) = (g.float::<3>(), g.float::<3>());
-                        g.output(function(x, y));
-                    }),
-            );
+            let mut case = case(op, format!("{index} of {left:?} and {right:?}"))
+                .float(&left, a, b)
+                .float(&right, c, d)
+                .within(tolerance);
+            if op == "Numeric::Rem" && left != right {
+                case = case.tract_cannot("wrong where one side is stretched over the other");
+            }
+            cases.push(case.body(move |g| {
+                let (x, y) = (g.float::<3>(), g.float::<3>());
+                g.output(function(x, y));
+            }));
         }
     }
     for (index, &(op, function, [low, high])) in WHOLE.iter().enumerate() {
         let name = format!("{index} of integers");
-        cases.push(case(op, name).int(&[3, 5], low, high).body(move |g| {
+        let mut case = case(op, name).int(&[3, 5], low, high);
+        if op == "Numeric::Mul" {
+            case = case.tract_cannot("no squares of 64-bit integers");
+        }
+        cases.push(case.body(move |g| {
             let x = g.int::<2>();
             g.output_int(function(x));
         }));
@@ -382,13 +382,12 @@ fn casts() -> Vec<Case> {
                 g.output_int(x + ones);
             }),
         case("Base::Empty", "overwritten")
-            .float(&[2, 3], -9.0, 9.0)
+            .float(&[2, 1], -9.0, 9.0)
             .body(|g| {
                 let x = g.float::<2>();
-                let empty = Tensor::<2>::empty([2, 3], g.device());
-                let all =
-                    Tensor::<2, Bool>::from_data(TensorData::from([[true; 3]; 2]), g.device());
-                g.output(empty.mask_where(all, x));
+                let empty = Tensor::<2>::empty([2, 1 << 14], g.device());
+                let all = x.clone().greater_scalar(-10.0).expand([2, 1 << 14]);
+                g.output(empty.mask_where(all, x.expand([2, 1 << 14])));
             }),
     ]);
     cases

@@ -141,7 +141,7 @@ pub fn cases() -> Vec<Case> {
         );
     }
     let pads = prop::array::uniform4(0usize..2);
-    for (shape, pads) in samples(4, (shape, pads)) {
+    for (shape, pads) in samples(4, (prop::array::uniform3(3usize..6), pads)) {
         for (mode, name) in [
             (PadMode::Constant(1.5), "constant"),
             (PadMode::Reflect, "reflect"),

@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use super::case::{Case, EXACT, ROUNDING, case};
 use super::random::samples;
 
-type Along = fn(Tensor<3>, usize) -> Tensor<3>;
-type AlongInts = fn(Tensor<3, Int>, usize) -> Tensor<3, Int>;
+pub type Along = fn(Tensor<3>, usize) -> Tensor<3>;
+pub type AlongInts = fn(Tensor<3, Int>, usize) -> Tensor<3, Int>;
 type Whole = fn(Tensor<3>) -> Tensor<1>;
 type WholeInts = fn(Tensor<3, Int>) -> Tensor<1, Int>;
 
-const ALONG: &[(&str, Along, f32)] = &[
+pub const ALONG: &[(&str, Along, f32)] = &[
     ("Numeric::SumDim", |x, axis| x.sum_dim(axis), ROUNDING),
     ("Numeric::MeanDim", |x, axis| x.mean_dim(axis), ROUNDING),
     ("Numeric::ProdDim", |x, axis| x.prod_dim(axis), ROUNDING),
@@ -32,7 +32,7 @@ const ALONG: &[(&str, Along, f32)] = &[
     ),
 ];
 
-const ALONG_INTS: &[(&str, AlongInts)] = &[
+pub const ALONG_INTS: &[(&str, AlongInts)] = &[
     ("Numeric::SumDim", |x, axis| x.sum_dim(axis)),
     ("Numeric::MeanDim", |x, axis| x.mean_dim(axis)),
     ("Numeric::ProdDim", |x, axis| x.prod_dim(axis)),

@@ -8,7 +8,7 @@ use uniseg_export::operations;
 use uniseg_runtime::EngineKind;
 
 use super::{OUTCOMES, UNREACHED};
-use crate::support::ort::ENGINES;
+use crate::support::{ort::ENGINES, uniseg};
 
 const HEAD: &str = "\
 # Operations
@@ -92,4 +92,23 @@ fn the_table_of_operations_is_current() {
         found == text,
         "docs/ops.md is out of date: run UPDATE_DOCS=1 cargo test --release --workspace --test main -- ops"
     );
+}
+
+#[test]
+fn the_program_lists_every_operation() {
+    let listed = uniseg(["export", "--list-ops"]).succeeds();
+    for operation in operations() {
+        let line = listed
+            .lines()
+            .find(|line| line.split_whitespace().next() == Some(operation.name))
+            .unwrap_or_else(|| panic!("{} is not listed", operation.name));
+        match operation.onnx {
+            Ok(operators) => {
+                for operator in operators {
+                    assert!(line.contains(operator), "{line}: {operator}");
+                }
+            }
+            Err(reason) => assert!(line.contains(reason), "{line}: {reason}"),
+        }
+    }
 }

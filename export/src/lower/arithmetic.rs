@@ -30,13 +30,11 @@ row!(CLAMP: Numeric::Clamp(op) => ["Clip"], |cx| {
 });
 
 // The remainder has the sign of the divisor, as in Python.
-row!(REM: Numeric::Rem(op) => ["Mod", "Less", "Xor", "Equal", "Not", "And", "Add", "Where"], |cx| {
+row!(REM: Numeric::Rem(op) => ["Mod", "Sign", "Mul", "Less", "Add", "Where"], |cx| {
     let divisor = cx.read(&op.rhs)?;
     remainder(cx, &op.lhs, divisor, &op.out)
 });
-row!(REM_SCALAR: Numeric::RemScalar(op) => [
-    "Mod", "Less", "Xor", "Equal", "Not", "And", "Add", "Where"
-], |cx| {
+row!(REM_SCALAR: Numeric::RemScalar(op) => ["Mod", "Sign", "Mul", "Less", "Add", "Where"], |cx| {
     let divisor = cx.operand(&op.lhs, op.rhs)?;
     remainder(cx, &op.lhs, divisor, &op.out)
 });
@@ -76,11 +74,9 @@ fn remainder(
         .int("fmod", 1)
         .temporary(dtype, shape);
     let zero = cx.number_like(rest, 0.0);
-    let below = [rest, divisor].map(|value| cx.compare("Less", value, zero));
-    let apart = cx.compare("Xor", below[0], below[1]);
-    let whole = cx.compare("Equal", rest, zero);
-    let broken = cx.map("Not", whole);
-    let wrapped = cx.compare("And", apart, broken);
+    let signs = [rest, divisor].map(|value| cx.map("Sign", value));
+    let product = cx.join("Mul", signs[0], signs[1]);
+    let apart = cx.compare("Less", product, zero);
     let next = cx.join("Add", rest, divisor);
-    cx.node("Where", &[wrapped, next, rest]).makes(out)
+    cx.node("Where", &[apart, next, rest]).makes(out)
 }

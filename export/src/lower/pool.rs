@@ -4,15 +4,17 @@ use burn::backend::ir::TensorIr;
 
 use super::Context;
 use super::context::NodeBuilder;
+use super::pad::pads;
 use super::row::row;
 use crate::error::ExportError;
+use crate::graph::ValueId;
 use crate::types::{Constant, Dtype};
 
-row!(MAX_POOL1D: Module::MaxPool1d(op) => ["MaxPool"], |cx| {
+row!(MAX_POOL1D: Module::MaxPool1d(op) => ["Pad", "MaxPool"], |cx| {
     Pool::new(&op.x, &[op.kernel_size], &[op.stride], &[op.padding], &[op.dilation], &op.out)
         .max(cx)
 });
-row!(MAX_POOL2D: Module::MaxPool2d(op) => ["MaxPool"], |cx| {
+row!(MAX_POOL2D: Module::MaxPool2d(op) => ["Pad", "MaxPool"], |cx| {
     Pool::new(&op.x, &op.kernel_size, &op.stride, &op.padding, &op.dilation, &op.out).max(cx)
 });
 row!(MAX_POOL1D_WITH_INDICES: Module::MaxPool1dWithIndices(op) => [
@@ -86,17 +88,55 @@ impl<'a> Pool<'a> {
         name: &'static str,
     ) -> Result<NodeBuilder<'b, 'c>, ExportError> {
         let input = cx.read(self.x)?;
-        let pads = [self.padding.to_vec(), self.behind()].concat();
-        Ok(cx
-            .node(name, &[input])
+        Ok(self.over(
+            cx,
+            name,
+            input,
+            [self.padding.to_vec(), self.behind()].concat(),
+        ))
+    }
+
+    fn over<'b, 'c>(
+        &self,
+        cx: &'b mut Context<'c>,
+        name: &'static str,
+        input: ValueId,
+        pads: Vec<usize>,
+    ) -> NodeBuilder<'b, 'c> {
+        cx.node(name, &[input])
             .ints("kernel_shape", self.kernel.iter().copied())
             .ints("pads", pads)
-            .ints("strides", self.stride.iter().copied()))
+            .ints("strides", self.stride.iter().copied())
+    }
+
+    /// Whether an end is padded by as much as a kernel has elements, which ONNX Runtime refuses; a
+    /// dilated kernel can reach that far.
+    fn far(&self) -> bool {
+        let behind = self.behind();
+        let mut ends = self.kernel.iter().zip(self.padding.iter().zip(&behind));
+        ends.any(|(kernel, (before, behind))| before.max(behind) >= kernel)
     }
 
     fn max(&self, cx: &mut Context<'_>) -> Result<(), ExportError> {
-        let node = self.node(cx, "MaxPool")?;
-        node.ints("dilations", self.dilation.iter().copied())
+        let dilation = self.dilation.iter().copied();
+        if !self.far() {
+            let node = self.node(cx, "MaxPool")?;
+            return node.ints("dilations", dilation).makes(self.out);
+        }
+        let input = cx.read(self.x)?;
+        let (dtype, mut shape) = cx.kind(input);
+        let ends: Vec<_> = self.padding.iter().copied().zip(self.behind()).collect();
+        for (size, (before, behind)) in shape.iter_mut().skip(2).zip(&ends) {
+            *size += before + behind;
+        }
+        let pads = pads(cx, &[vec![(0, 0); 2], ends].concat());
+        let least = cx.number_like(input, f64::NEG_INFINITY);
+        let padded = cx
+            .node("Pad", &[input, pads, least])
+            .text("mode", "constant")
+            .temporary(dtype, shape);
+        self.over(cx, "MaxPool", padded, vec![0; 2 * self.kernel.len()])
+            .ints("dilations", dilation)
             .makes(self.out)
     }
 
@@ -106,6 +146,11 @@ impl<'a> Pool<'a> {
         cx: &mut Context<'_>,
         out_indices: &TensorIr,
     ) -> Result<(), ExportError> {
+        if self.far() {
+            return Err(
+                cx.unsupported("the places in a padding as wide as the kernel are not lowered")
+            );
+        }
         let (dtype, shape) = (cx.dtype_of(self.out)?, self.out.shape.to_vec());
         let channel: usize = self.x.shape.iter().skip(2).product();
         let node = self.node(cx, "MaxPool")?;

@@ -92,6 +92,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_nearest_element_is_the_one_before_or_the_one_below_the_middle() {
+        assert_eq!(nearest(3, 6, 0.0), [0, 0, 1, 1, 2, 2]);
+        assert_eq!(nearest(4, 2, 0.0), [0, 2]);
+        assert_eq!(nearest(4, 2, 0.5), [1, 3]);
+        assert_eq!(nearest(2, 5, 0.5), [0, 0, 1, 1, 1]);
+    }
+
+    #[test]
     fn every_new_element_is_a_mean() {
         for (from, to) in [(5, 3), (3, 5), (7, 7), (1, 4), (4, 1)] {
             for mut weights in [adaptive(from, to), lanczos3(from, to, false)] {
