@@ -108,6 +108,20 @@ impl Tracer {
         Ok(())
     }
 
+    /// Declares an output of truth values.
+    pub fn output_bool<const D: usize>(
+        &mut self,
+        name: &str,
+        tensor: Tensor<D, Bool>,
+    ) -> Result<(), ExportError> {
+        let id = tensor
+            .try_into_primitive::<Capture>()
+            .map_err(foreign(name))?
+            .id();
+        self.outputs.push((name.to_owned(), id));
+        Ok(())
+    }
+
     fn shape(&self, name: &str, kind: Kind, rank: usize) -> Result<Vec<usize>, ExportError> {
         let describe = |kind: Kind, rank: usize| match kind {
             Kind::Float => format!("f32 of rank {rank}"),

@@ -29,7 +29,7 @@ pub(crate) fn emit(graph: &Graph, name: &str) -> ModelProto {
             initializer.push(tensor(names.of(id), constant));
         }
     }
-    let node = graph
+    let mut node: Vec<NodeProto> = graph
         .nodes()
         .iter()
         .enumerate()
@@ -46,6 +46,19 @@ pub(crate) fn emit(graph: &Graph, name: &str) -> ModelProto {
             ..Default::default()
         })
         .collect();
+    // An output that is also an input, a constant or another output has a name of its own.
+    for (output, id) in graph.outputs() {
+        let value = names.of(*id);
+        if value != *output {
+            node.push(NodeProto {
+                name: format!("Identity_{output}"),
+                op_type: "Identity".to_owned(),
+                input: vec![value],
+                output: vec![output.clone()],
+                ..Default::default()
+            });
+        }
+    }
     let boundary = |ends: &[(String, ValueId)]| {
         ends.iter()
             .map(|(name, id)| value_info(graph, name, *id))
@@ -189,6 +202,10 @@ fn attribute(name: &str, attribute: &Attribute) -> AttributeProto {
         Attribute::Dtype(dtype) => {
             proto.i = Some(data_type(*dtype) as i64);
             proto.r#type = AttributeType::Int as i32;
+        }
+        Attribute::Text(value) => {
+            proto.s = Some(value.as_bytes().into());
+            proto.r#type = AttributeType::String as i32;
         }
     }
     proto

@@ -120,12 +120,23 @@ pub struct Unsupported {
     pub result: String,
     /// How often it occurs.
     pub count: usize,
+    /// Why ONNX cannot express it, if that is so.
+    pub reason: Option<&'static str>,
 }
 
 fn list(unsupported: &[Unsupported]) -> String {
     unsupported
         .iter()
-        .map(|item| format!("{} x{} making {}", item.op, item.count, item.result))
+        .map(|item| {
+            let reason = item.reason.map(|reason| format!(" ({reason})"));
+            format!(
+                "{} x{} making {}{}",
+                item.op,
+                item.count,
+                item.result,
+                reason.unwrap_or_default()
+            )
+        })
         .collect::<Vec<_>>()
         .join("; ")
 }

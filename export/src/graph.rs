@@ -35,6 +35,8 @@ pub enum Attribute {
     Float(f32),
     /// An element type, as `Cast` takes it.
     Dtype(Dtype),
+    /// A word, such as the mode of `Pad`.
+    Text(&'static str),
 }
 
 /// One ONNX operator.

@@ -254,7 +254,26 @@ impl Exported {
     }
 }
 
-/// The burn operations that can be exported and the ONNX operators they become.
-pub fn supported_operations() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
-    lower::table::TABLE.iter().map(|row| (row.key, row.onnx))
+/// One burn operation of inference, and what becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operation {
+    /// Its name, such as `Module::Conv3d`; float, int and bool variants share it.
+    pub name: &'static str,
+    /// The ONNX operators that it may become, or why ONNX cannot express it.
+    pub onnx: Result<&'static [&'static str], &'static str>,
+}
+
+/// Every operation of inference that burn can record, family by family. What computes gradients or
+/// is about several devices is none.
+pub fn operations() -> impl Iterator<Item = Operation> {
+    lower::key::keys()
+        .filter(|name| lower::refused::not_inference(name).is_none())
+        .map(|name| {
+            let row = lower::table::TABLE.iter().find(|row| row.key == name);
+            let reason = lower::refused::refusal(name).unwrap_or("it has no lowering yet");
+            Operation {
+                name,
+                onnx: row.map(|row| row.onnx).ok_or(reason),
+            }
+        })
 }

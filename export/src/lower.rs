@@ -1,25 +1,38 @@
 //! burn operations -> ONNX operators.
 //!
 //! Each operation is one [`Lowering`] row, in one file beside its relatives; [`table`] lists the
-//! rows. To add an operation, write its row and name it in the table.
+//! rows, [`refused`] what has none and why. To add an operation, write its row and name it in the
+//! table.
 
 pub(crate) mod key;
+pub(crate) mod refused;
 pub(crate) mod table;
 
 mod activation;
 mod arithmetic;
+mod assign;
+mod attention;
+mod bitwise;
 mod cast;
+mod compare;
 mod constant;
 mod context;
 mod conv;
 mod index;
 mod join;
 mod linear;
+mod logic;
 mod math;
 mod norm;
+mod order;
+mod pad;
+mod pool;
 mod reduce;
+mod resample;
 mod row;
+mod scan;
 mod shape;
+mod weights;
 
 pub(crate) use context::Context;
 

@@ -1,6 +1,6 @@
 //! Element types, shapes and the opset.
 
-use burn::tensor::DType;
+use burn::tensor::{DType, bf16, f16};
 
 /// The ONNX operator set that we emit, chosen once: 17 is the first with LayerNormalization, and
 /// every engine in use reads it.
@@ -69,6 +69,22 @@ impl Dtype {
         }
     }
 
+    /// Whether its numbers are floats.
+    pub(crate) fn is_float(self) -> bool {
+        matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::BF16)
+    }
+
+    /// The unsigned integers of the same width, if these are signed integers.
+    pub(crate) fn unsigned(self) -> Option<Self> {
+        Some(match self {
+            Self::I64 => Self::U64,
+            Self::I32 => Self::U32,
+            Self::I16 => Self::U16,
+            Self::I8 => Self::U8,
+            _ => return None,
+        })
+    }
+
     /// Short name for texts: `f32`, `i64`, `bool`.
     pub fn name(self) -> &'static str {
         match self {
@@ -128,21 +144,65 @@ impl Constant {
         }
     }
 
-    /// A scalar of any numeric type that we emit, or `None` if `value` is of a kind `dtype` cannot
-    /// hold.
-    pub(crate) fn scalar(dtype: Dtype, value: f64) -> Option<Self> {
+    /// A scalar of any type; rounded to it, or cut off at its ends, as Rust's `as` does.
+    pub(crate) fn scalar(dtype: Dtype, value: f64) -> Self {
         let bytes = match dtype {
             Dtype::F64 => value.to_le_bytes().to_vec(),
             Dtype::F32 => (value as f32).to_le_bytes().to_vec(),
+            Dtype::F16 => f16::from_f64(value).to_le_bytes().to_vec(),
+            Dtype::BF16 => bf16::from_f64(value).to_le_bytes().to_vec(),
             Dtype::I64 => (value as i64).to_le_bytes().to_vec(),
             Dtype::I32 => (value as i32).to_le_bytes().to_vec(),
-            _ => return None,
+            Dtype::I16 => (value as i16).to_le_bytes().to_vec(),
+            Dtype::I8 => (value as i8).to_le_bytes().to_vec(),
+            Dtype::U64 => (value as u64).to_le_bytes().to_vec(),
+            Dtype::U32 => (value as u32).to_le_bytes().to_vec(),
+            Dtype::U16 => (value as u16).to_le_bytes().to_vec(),
+            Dtype::U8 => (value as u8).to_le_bytes().to_vec(),
+            Dtype::Bool => vec![u8::from(value != 0.0)],
         };
-        Some(Self {
+        Self {
             dtype,
             shape: Vec::new(),
             bytes: bytes.into(),
-        })
+        }
+    }
+
+    /// A scalar of any type from an integer, which a 64-bit float may not hold.
+    pub(crate) fn integer(dtype: Dtype, value: i128) -> Self {
+        let bytes = match dtype {
+            Dtype::I64 => (value as i64).to_le_bytes().to_vec(),
+            Dtype::U64 => (value as u64).to_le_bytes().to_vec(),
+            _ => return Self::scalar(dtype, value as f64),
+        };
+        Self {
+            dtype,
+            shape: Vec::new(),
+            bytes: bytes.into(),
+        }
+    }
+
+    /// A tensor of 64-bit integers. The product of `shape` must be the number of values.
+    pub(crate) fn indices(shape: &[usize], values: &[i64]) -> Self {
+        debug_assert_eq!(shape.iter().product::<usize>(), values.len());
+        Self {
+            shape: shape.to_vec(),
+            ..Self::i64s(values)
+        }
+    }
+
+    /// A tensor of any type from numbers, see [`Constant::scalar`].
+    pub(crate) fn numbers(dtype: Dtype, shape: &[usize], values: &[f64]) -> Self {
+        debug_assert_eq!(shape.iter().product::<usize>(), values.len());
+        let bytes: Vec<u8> = values
+            .iter()
+            .flat_map(|&value| Self::scalar(dtype, value).bytes)
+            .collect();
+        Self {
+            dtype,
+            shape: shape.to_vec(),
+            bytes: bytes.into(),
+        }
     }
 
     /// The elements as f32, if that is what they are.

@@ -40,7 +40,7 @@ pub(crate) struct Export {
     /// Show what each pass of the compiler changed, and what that saves
     #[arg(long)]
     explain: bool,
-    /// List the burn operations that can be exported, and stop
+    /// List the burn operations, each with what it becomes or why it cannot, and stop
     #[arg(long)]
     list_ops: bool,
     /// File to write
@@ -56,10 +56,13 @@ pub(crate) struct Export {
 pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
     if command.list_ops {
         let rows: Vec<_> = std::iter::once(vec!["burn".to_owned(), "ONNX".to_owned()])
-            .chain(
-                uniseg_export::supported_operations()
-                    .map(|(burn, onnx)| vec![burn.to_owned(), onnx.join(" ")]),
-            )
+            .chain(uniseg_export::operations().map(|operation| {
+                let onnx = match operation.onnx {
+                    Ok(operators) => operators.join(" "),
+                    Err(reason) => format!("none: {reason}"),
+                };
+                vec![operation.name.to_owned(), onnx]
+            }))
             .collect();
         report::result(&report::table(&rows));
         return Ok(Outcome::Done);

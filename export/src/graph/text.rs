@@ -23,6 +23,7 @@ impl fmt::Display for Graph {
                     Attribute::Ints(values) => write!(f, " {name}={values:?}")?,
                     Attribute::Float(value) => write!(f, " {name}={value}")?,
                     Attribute::Dtype(value) => write!(f, " {name}={}", value.name())?,
+                    Attribute::Text(value) => write!(f, " {name}={value}")?,
                 }
             }
             writeln!(f)?;

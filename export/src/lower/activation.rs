@@ -31,3 +31,23 @@ row!(GELU: Activation::Gelu(op) => ["Div", "Erf", "Add", "Mul"], |cx| {
     let x = cx.node("Mul", &[x, half]).temporary(dtype, shape);
     cx.node("Mul", &[input, x]).makes(&op.out)
 });
+// burn gives the slopes the rank of the input.
+row!(PRELU: Activation::PRelu(op) => ["PRelu"], |cx| cx.binary("PRelu", op));
+row!(HARD_SIGMOID: Activation::HardSigmoid(op) => ["HardSigmoid"], |cx| {
+    let input = cx.read(&op.tensor)?;
+    cx.node("HardSigmoid", &[input])
+        .float("alpha", number(op.alpha))
+        .float("beta", number(op.beta))
+        .makes(&op.out)
+});
+row!(LOG_SIGMOID: Activation::LogSigmoid(op) => ["Neg", "Softplus"], |cx| {
+    let input = cx.read(&op.input)?;
+    let negated = cx.map("Neg", input);
+    let soft = cx.map("Softplus", negated);
+    cx.node("Neg", &[soft]).makes(&op.out)
+});
+row!(SOFTMIN: Activation::Softmin(op) => ["Neg", "Softmax"], |cx| {
+    let input = cx.read(&op.input)?;
+    let negated = cx.map("Neg", input);
+    cx.node("Softmax", &[negated]).int("axis", op.axis).makes(&op.out)
+});

@@ -9,6 +9,8 @@ use crate::graph::Attribute;
 
 row!(INT_INTO_FLOAT: Int::IntoFloat(op) => ["Cast"], |cx| cast(cx, op));
 row!(FLOAT_INTO_INT: Float::IntoInt(op) => ["Cast"], |cx| cast(cx, op));
+row!(BOOL_INTO_FLOAT: Bool::IntoFloat(op) => ["Cast"], |cx| cast(cx, op));
+row!(BOOL_INTO_INT: Bool::IntoInt(op) => ["Cast"], |cx| cast(cx, op));
 row!(CAST: Base::Cast(op) => ["Cast"], |cx| cast(cx, op));
 
 fn cast(cx: &mut Context<'_>, op: &CastOpIr) -> Result<(), ExportError> {

@@ -80,7 +80,11 @@ impl<'a> Context<'a> {
             .ok_or_else(|| self.unsupported(format!("{id} is read before it is made")))?;
         let dtype = self.dtype(data.dtype())?;
         let shape = data.shape().to_vec();
-        let bytes = bytes::Bytes::from_owner(Elements(data.into_bytes()));
+        let bytes = match dtype {
+            // A device may keep truth values in more than the one byte that ONNX has for them.
+            Dtype::Bool => data.iter::<bool>().map(u8::from).collect::<Vec<_>>().into(),
+            _ => bytes::Bytes::from_owner(Elements(data.into_bytes())),
+        };
         let value = self.graph.add_constant(Constant {
             dtype,
             shape,
@@ -110,28 +114,120 @@ impl<'a> Context<'a> {
         self.graph.add_constant(Constant::i64s(values))
     }
 
-    /// A scalar of a tensor's type, for the other side of a scalar operation.
+    /// A number of a tensor's type.
     pub(crate) fn scalar(&mut self, like: &TensorIr, value: f64) -> Result<ValueId, ExportError> {
-        let constant = self.scalar_constant(like, value)?;
-        Ok(self.scalar_value(constant))
-    }
-
-    pub(crate) fn scalar_constant(
-        &self,
-        like: &TensorIr,
-        value: f64,
-    ) -> Result<Constant, ExportError> {
         let dtype = self.dtype_of(like)?;
-        Constant::scalar(dtype, value).ok_or_else(|| {
-            self.unsupported(format!(
-                "scalars of type {} are not emitted yet",
-                dtype.name()
-            ))
-        })
+        Ok(self.constant(Constant::scalar(dtype, value)))
     }
 
-    pub(crate) fn scalar_value(&mut self, constant: Constant) -> ValueId {
+    /// An operation's scalar in a tensor's type.
+    pub(crate) fn operand(
+        &mut self,
+        like: &TensorIr,
+        value: ScalarIr,
+    ) -> Result<ValueId, ExportError> {
+        let constant = constant(self.dtype_of(like)?, value);
+        Ok(self.constant(constant))
+    }
+
+    /// A value whose elements are known.
+    pub(crate) fn constant(&mut self, constant: Constant) -> ValueId {
         self.graph.add_constant(constant)
+    }
+
+    /// A tensor that the operation indexes with, as i64 if it is of a type that ONNX does not
+    /// index with.
+    pub(crate) fn read_indices(&mut self, tensor: &TensorIr) -> Result<ValueId, ExportError> {
+        let indices = self.read(tensor)?;
+        match self.dtype_of(tensor)? {
+            Dtype::I64 | Dtype::I32 => Ok(indices),
+            _ => Ok(self.cast(indices, Dtype::I64)),
+        }
+    }
+
+    /// The same numbers in another type.
+    pub(crate) fn cast(&mut self, value: ValueId, to: Dtype) -> ValueId {
+        if self.graph.value(value).dtype == to {
+            return value;
+        }
+        let shape = self.shape(value).to_vec();
+        self.node("Cast", &[value])
+            .attribute("to", Attribute::Dtype(to))
+            .temporary(to, shape)
+    }
+
+    /// An operator of one input, whose result is of the same type and shape.
+    pub(crate) fn map(&mut self, op: &'static str, input: ValueId) -> ValueId {
+        let (dtype, shape) = self.kind(input);
+        self.node(op, &[input]).temporary(dtype, shape)
+    }
+
+    /// An operator of two inputs, whose result is of the first one's type.
+    pub(crate) fn join(&mut self, op: &'static str, lhs: ValueId, rhs: ValueId) -> ValueId {
+        let dtype = self.kind(lhs).0;
+        let shape = self.broadcast(lhs, rhs);
+        self.node(op, &[lhs, rhs]).temporary(dtype, shape)
+    }
+
+    /// A comparison of two values.
+    pub(crate) fn compare(&mut self, op: &'static str, lhs: ValueId, rhs: ValueId) -> ValueId {
+        let shape = self.broadcast(lhs, rhs);
+        self.node(op, &[lhs, rhs]).temporary(Dtype::Bool, shape)
+    }
+
+    /// `yes` where `condition` holds, else `no`.
+    pub(crate) fn choose(&mut self, condition: ValueId, yes: ValueId, no: ValueId) -> ValueId {
+        let dtype = self.kind(yes).0;
+        let sides = self.broadcast(yes, no);
+        let shape = broadcast(self.shape(condition), &sides);
+        self.node("Where", &[condition, yes, no])
+            .temporary(dtype, shape)
+    }
+
+    /// A number of a value's type.
+    pub(crate) fn number_like(&mut self, value: ValueId, number: f64) -> ValueId {
+        let dtype = self.kind(value).0;
+        self.constant(Constant::scalar(dtype, number))
+    }
+
+    /// A value under another shape of the same size.
+    pub(crate) fn reshape(&mut self, value: ValueId, shape: &[usize]) -> ValueId {
+        let dtype = self.kind(value).0;
+        let sizes = self.sizes(shape);
+        self.node("Reshape", &[value, sizes])
+            .temporary(dtype, shape.to_vec())
+    }
+
+    /// A shape, as ONNX takes it.
+    pub(crate) fn sizes(&mut self, shape: &[usize]) -> ValueId {
+        let sizes: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
+        self.ints(&sizes)
+    }
+
+    /// Element type and shape of a value.
+    pub(crate) fn kind(&self, value: ValueId) -> (Dtype, Vec<usize>) {
+        let value = self.graph.value(value);
+        (value.dtype, value.shape.clone())
+    }
+
+    fn broadcast(&self, lhs: ValueId, rhs: ValueId) -> Vec<usize> {
+        broadcast(self.shape(lhs), self.shape(rhs))
+    }
+
+    /// Lets the operation's `out` be a value that is already there, in the type that `out` has.
+    pub(crate) fn is(&mut self, out: &TensorIr, value: ValueId) -> Result<(), ExportError> {
+        let to = self.dtype_of(out)?;
+        let value = self.cast(value, to);
+        if self.shape(value) != out.shape.to_vec() {
+            let message = format!(
+                "its result has shape {:?} where burn has {:?}",
+                self.shape(value),
+                out.shape.to_vec()
+            );
+            return Err(self.unsupported(message));
+        }
+        self.ids.insert(out.id, value);
+        Ok(())
     }
 
     /// Lets the operation's `out` be known elements.
@@ -178,8 +274,33 @@ impl<'a> Context<'a> {
         ir: &ScalarOpIr,
     ) -> Result<(), ExportError> {
         let lhs = self.read(&ir.lhs)?;
-        let rhs = self.scalar(&ir.lhs, number(ir.rhs))?;
+        let rhs = self.operand(&ir.lhs, ir.rhs)?;
         self.node(op, &[lhs, rhs]).makes(&ir.out)
+    }
+}
+
+/// The shape of what two shapes make together: missing axes and axes of size 1 are stretched.
+fn broadcast(a: &[usize], b: &[usize]) -> Vec<usize> {
+    let rank = a.len().max(b.len());
+    let size = |shape: &[usize], axis: usize| match (axis + shape.len()).checked_sub(rank) {
+        Some(axis) => shape.get(axis).copied().unwrap_or(1),
+        None => 1,
+    };
+    (0..rank)
+        .map(|axis| match (size(a, axis), size(b, axis)) {
+            (1, other) => other,
+            (size, _) => size,
+        })
+        .collect()
+}
+
+/// A scalar of an operation in an element type.
+pub(crate) fn constant(dtype: Dtype, value: ScalarIr) -> Constant {
+    match value {
+        ScalarIr::Float(value) => Constant::scalar(dtype, value),
+        ScalarIr::Int(value) => Constant::integer(dtype, value.into()),
+        ScalarIr::UInt(value) => Constant::integer(dtype, value.into()),
+        ScalarIr::Bool(value) => Constant::integer(dtype, value.into()),
     }
 }
 
@@ -227,6 +348,15 @@ impl NodeBuilder<'_, '_> {
         self.attribute(name, Attribute::Float(value as f32))
     }
 
+    pub(crate) fn text(self, name: &'static str, value: &'static str) -> Self {
+        self.attribute(name, Attribute::Text(value))
+    }
+
+    /// The ONNX element type of a tensor.
+    pub(crate) fn dtype_of(&self, tensor: &TensorIr) -> Result<Dtype, ExportError> {
+        self.cx.dtype_of(tensor)
+    }
+
     /// Ends the node: its result is the operation's `out`.
     pub(crate) fn makes(self, out: &TensorIr) -> Result<(), ExportError> {
         let dtype = self.cx.dtype_of(out)?;
@@ -240,6 +370,18 @@ impl NodeBuilder<'_, '_> {
     pub(crate) fn temporary(self, dtype: Dtype, shape: Vec<usize>) -> ValueId {
         let Self { cx, node } = self;
         cx.finish_node(node, dtype, shape)
+    }
+
+    /// Ends a node of two results.
+    pub(crate) fn two(
+        mut self,
+        first: (Dtype, Vec<usize>),
+        second: (Dtype, Vec<usize>),
+    ) -> [ValueId; 2] {
+        let values = [first, second].map(|(dtype, shape)| self.cx.graph.add_value(dtype, shape));
+        self.node.outputs.extend(values);
+        self.cx.graph.push_node(self.node);
+        values
     }
 }
 

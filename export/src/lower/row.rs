@@ -31,6 +31,11 @@ macro_rules! row {
             burn::backend::ir::OperationIr::Int(
                 burn::backend::ir::IntOperationIr::$variant($op)));
     };
+    ($name:ident: Bool::$variant:ident($op:ident) => $onnx:tt, |$cx:ident| $body:expr) => {
+        $crate::lower::row::row!(@ $name, "Bool", $variant, $onnx, $cx, $body,
+            burn::backend::ir::OperationIr::Bool(
+                burn::backend::ir::BoolOperationIr::$variant($op)));
+    };
     ($name:ident: Module::$variant:ident($op:ident) => $onnx:tt, |$cx:ident| $body:expr) => {
         $crate::lower::row::row!(@ $name, "Module", $variant, $onnx, $cx, $body,
             burn::backend::ir::OperationIr::Module(

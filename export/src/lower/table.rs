@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use burn::backend::ir::OperationIr;
 
 use super::key::key;
+use super::refused::refusal;
 use super::{Context, Lowering};
 use super::{
-    activation, arithmetic, cast, constant, conv, index, join, linear, math, norm, reduce, shape,
+    activation, arithmetic, assign, attention, bitwise, cast, compare, constant, conv, index, join,
+    linear, logic, math, norm, order, pad, pool, reduce, resample, scan, shape,
 };
 use crate::capture::{Captured, Kind};
 use crate::error::{ExportError, Unsupported};
@@ -17,11 +19,15 @@ use crate::types::Dtype;
 /// All rows, by family.
 pub(crate) const TABLE: &[Lowering] = &[
     activation::GELU,
+    activation::HARD_SIGMOID,
     activation::LEAKY_RELU,
+    activation::LOG_SIGMOID,
     activation::LOG_SOFTMAX,
+    activation::PRELU,
     activation::RELU,
     activation::SIGMOID,
     activation::SOFTMAX,
+    activation::SOFTMIN,
     arithmetic::ABS,
     arithmetic::ADD,
     arithmetic::ADD_SCALAR,
@@ -33,13 +39,45 @@ pub(crate) const TABLE: &[Lowering] = &[
     arithmetic::MUL,
     arithmetic::MUL_SCALAR,
     arithmetic::NEG,
+    arithmetic::POWF,
     arithmetic::POWF_SCALAR,
+    arithmetic::POWI,
     arithmetic::POWI_SCALAR,
+    arithmetic::REM,
+    arithmetic::REM_SCALAR,
+    arithmetic::SIGN,
     arithmetic::SUB,
     arithmetic::SUB_SCALAR,
+    assign::MASK_FILL,
+    assign::MASK_WHERE,
+    assign::SCATTER,
+    assign::SCATTER_ND,
+    assign::SELECT_ASSIGN,
+    assign::SLICE_ASSIGN,
+    attention::ATTENTION,
+    bitwise::BITWISE_NOT,
+    bitwise::LEFT_SHIFT,
+    bitwise::LEFT_SHIFT_SCALAR,
+    bitwise::RIGHT_SHIFT,
+    bitwise::RIGHT_SHIFT_SCALAR,
+    cast::BOOL_INTO_FLOAT,
+    cast::BOOL_INTO_INT,
     cast::CAST,
     cast::FLOAT_INTO_INT,
     cast::INT_INTO_FLOAT,
+    compare::EQUAL,
+    compare::EQUAL_ELEM,
+    compare::GREATER,
+    compare::GREATER_ELEM,
+    compare::GREATER_EQUAL,
+    compare::GREATER_EQUAL_ELEM,
+    compare::LOWER,
+    compare::LOWER_ELEM,
+    compare::LOWER_EQUAL,
+    compare::LOWER_EQUAL_ELEM,
+    compare::NOT_EQUAL,
+    compare::NOT_EQUAL_ELEM,
+    constant::EMPTY,
     constant::FULL,
     constant::ONES,
     constant::ZEROS,
@@ -49,34 +87,99 @@ pub(crate) const TABLE: &[Lowering] = &[
     conv::CONV_TRANSPOSE1D,
     conv::CONV_TRANSPOSE2D,
     conv::CONV_TRANSPOSE3D,
+    index::EMBEDDING,
+    index::GATHER,
+    index::GATHER_ND,
     index::SELECT,
     index::SLICE,
     join::CAT,
+    linear::INT_MATMUL,
+    linear::LINEAR,
     linear::MATMUL,
+    logic::ALL,
+    logic::ALL_DIM,
+    logic::AND,
+    logic::ANY,
+    logic::ANY_DIM,
+    logic::NOT,
+    logic::OR,
+    logic::XOR,
+    math::ARC_COS,
+    math::ARC_COSH,
+    math::ARC_SIN,
+    math::ARC_SINH,
+    math::ARC_TAN,
+    math::ARC_TAN2,
+    math::ARC_TANH,
     math::CEIL,
     math::COS,
+    math::COSH,
+    math::CROSS,
     math::ERF,
     math::EXP,
     math::FLOOR,
+    math::HYPOT,
+    math::IS_INF,
+    math::IS_NAN,
     math::LOG,
+    math::LOG1P,
     math::RECIP,
+    math::ROUND,
     math::SIN,
+    math::SINH,
     math::SQRT,
+    math::TAN,
     math::TANH,
+    math::TRUNC,
     norm::BATCH_NORM,
     norm::LAYER_NORM,
+    order::ARG_MAX,
+    order::ARG_MIN,
+    order::ARG_SORT,
+    order::ARG_TOP_K,
+    order::MAX_DIM_WITH_INDICES,
+    order::MIN_DIM_WITH_INDICES,
+    order::SORT,
+    order::SORT_WITH_INDICES,
+    order::TOP_K,
+    order::TOP_K_WITH_INDICES,
+    pad::PAD,
+    pool::AVG_POOL1D,
+    pool::AVG_POOL2D,
+    pool::MAX_POOL1D,
+    pool::MAX_POOL1D_WITH_INDICES,
+    pool::MAX_POOL2D,
+    pool::MAX_POOL2D_WITH_INDICES,
     reduce::MAX,
+    reduce::MAX_ABS,
+    reduce::MAX_ABS_DIM,
     reduce::MAX_DIM,
     reduce::MEAN,
     reduce::MEAN_DIM,
     reduce::MIN,
     reduce::MIN_DIM,
+    reduce::PROD,
+    reduce::PROD_DIM,
     reduce::SUM,
     reduce::SUM_DIM,
+    reduce::SUM_DIMS,
+    resample::ADAPTIVE_AVG_POOL1D,
+    resample::ADAPTIVE_AVG_POOL2D,
+    resample::ADAPTIVE_AVG_POOL3D,
+    resample::GRID_SAMPLE2D,
+    resample::INTERPOLATE,
+    resample::UNFOLD4D,
+    scan::CUM_MAX,
+    scan::CUM_MIN,
+    scan::CUM_PROD,
+    scan::CUM_SUM,
     shape::EXPAND,
+    shape::FLIP,
     shape::PERMUTE,
+    shape::REPEAT_DIM,
     shape::RESHAPE,
     shape::SWAP_DIMS,
+    shape::UNFOLD,
 ];
 
 fn row(op: &OperationIr) -> Option<&'static Lowering> {
@@ -133,6 +236,7 @@ fn refuse_unsupported(operations: &[&OperationIr]) -> Result<(), ExportError> {
                 op: op_key,
                 result,
                 count: 1,
+                reason: refusal(op_key),
             });
     }
     match unsupported.is_empty() {
@@ -145,15 +249,34 @@ fn refuse_unsupported(operations: &[&OperationIr]) -> Result<(), ExportError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::key::keys;
+    use super::super::refused::{REFUSED, not_inference};
     use super::*;
 
     #[test]
-    fn rows_are_unique_and_sorted_into_families() {
-        let mut keys: Vec<_> = TABLE.iter().map(|row| row.key).collect();
-        keys.sort_unstable();
-        let count = keys.len();
-        keys.dedup();
-        assert_eq!(keys.len(), count, "an operation has two rows");
+    fn every_operation_has_one_row_or_one_reason() {
+        for key in keys() {
+            let rows = TABLE.iter().filter(|row| row.key == key).count();
+            let reasons = REFUSED
+                .iter()
+                .filter(|(refused, _)| *refused == key)
+                .count();
+            let expected = usize::from(not_inference(key).is_none());
+            assert_eq!(
+                rows + reasons,
+                expected,
+                "{key}: {rows} rows, {reasons} reasons"
+            );
+        }
+    }
+
+    #[test]
+    fn rows_and_reasons_are_for_operations_that_there_are() {
+        let known: Vec<_> = keys().collect();
+        let refused = REFUSED.iter().map(|(key, _)| *key);
+        for key in TABLE.iter().map(|row| row.key).chain(refused) {
+            assert!(known.contains(&key), "{key}");
+        }
         assert!(TABLE.iter().all(|row| !row.onnx.is_empty()));
     }
 }
