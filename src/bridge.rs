@@ -1,6 +1,6 @@
 //! Checkpoint -> artefact: the one place where training meets the contract.
 
-use uniseg_export::{ExportError, Exporter, PassReport};
+use uniseg_export::{Calibrator, ExportError, Exporter, PassReport, Precision};
 use uniseg_imaging as imaging;
 use uniseg_onnx::{
     Artefact, Channel, IMAGE, Inference, LOGITS, Manifest, Network, Normalization, OnnxError,
@@ -43,6 +43,15 @@ pub struct Compiled {
 ///
 /// The same checkpoint always gives the same bytes.
 pub fn compile(checkpoint: &Checkpoint) -> Result<Compiled, BridgeError> {
+    compile_as(checkpoint, Precision::F32, None)
+}
+
+/// [`compile`] to another precision; int8 needs a calibrator.
+pub fn compile_as(
+    checkpoint: &Checkpoint,
+    precision: Precision,
+    calibrator: Option<&mut dyn Calibrator>,
+) -> Result<Compiled, BridgeError> {
     let plan = &checkpoint.plan.network;
     let [depth, height, width] = plan.patch_size;
     let deploy = Deploy::new(checkpoint.network.clone());
@@ -59,7 +68,10 @@ pub fn compile(checkpoint: &Checkpoint) -> Result<Compiled, BridgeError> {
         })?;
     let recorded_operations = exported.recorded_operations();
     let passes = exported.passes().to_vec();
-    let artefact = Artefact::new(exported.into_model("uniseg"), manifest(checkpoint)?)?;
+    let exported = exported.with_precision(precision, calibrator)?;
+    let mut manifest = manifest(checkpoint)?;
+    manifest.network.precision = precision.name().to_owned();
+    let artefact = Artefact::new(exported.into_model("uniseg"), manifest)?;
     Ok(Compiled {
         artefact,
         recorded_operations,
@@ -88,6 +100,7 @@ fn manifest(checkpoint: &Checkpoint) -> Result<Manifest, BridgeError> {
             slots: plan.network.stem_slots(),
             classes: plan.network.num_classes,
             parameters: checkpoint.network.num_params() as u64,
+            precision: Precision::F32.name().to_owned(),
         },
         tasks,
         inference: Inference::default(),

@@ -30,6 +30,7 @@ mod error;
 mod graph;
 mod lower;
 mod pass;
+mod precision;
 mod types;
 mod verify;
 
@@ -40,6 +41,7 @@ pub use capture::Tracer;
 pub use error::{ExportError, Unsupported};
 pub use graph::{Attribute, Graph, Node, Value, ValueId};
 pub use pass::PassReport;
+pub use precision::{CalibrationError, Calibrator, Precision, Range, Readings};
 pub use types::{Constant, Dtype, OPSET};
 
 use capture::{InputSpec, Kind};

@@ -52,6 +52,17 @@ pub struct Network {
     pub classes: usize,
     /// Number of trained parameters.
     pub parameters: u64,
+    /// Numbers in which most of the arithmetic is done: `f32`, `f16`, `bf16` or `int8`.
+    #[serde(default = "f32_precision", skip_serializing_if = "is_f32")]
+    pub precision: String,
+}
+
+fn f32_precision() -> String {
+    "f32".to_owned()
+}
+
+fn is_f32(precision: &String) -> bool {
+    precision == "f32"
 }
 
 /// One thing the network can segment.

@@ -62,6 +62,7 @@ pub fn tiny_manifest() -> Manifest {
             slots: 2,
             classes: 3,
             parameters: 12,
+            precision: "f32".to_owned(),
         },
         tasks: vec![
             Task {

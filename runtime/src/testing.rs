@@ -25,6 +25,7 @@ pub(crate) fn manifest() -> Manifest {
             slots: 3,
             classes: 4,
             parameters: 0,
+            precision: "f32".to_owned(),
         },
         tasks: vec![
             task(

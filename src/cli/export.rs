@@ -1,7 +1,8 @@
+mod precision;
+
 use std::path::PathBuf;
 
 use clap::Args;
-use uniseg::bridge;
 use uniseg_train::Checkpoint;
 use uniseg_train::run::checkpoint_folder;
 
@@ -34,6 +35,8 @@ pub(crate) struct Export {
         required_unless_present = "list_ops"
     )]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    precision: precision::PrecisionArgs,
 }
 
 pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
@@ -56,7 +59,7 @@ pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
     let Some(output) = &command.output else {
         anyhow::bail!("give a file to write with -o")
     };
-    let compiled = bridge::compile(&checkpoint)?;
+    let compiled = command.precision.compile(&checkpoint)?;
     let bytes = compiled.artefact.save(output)?;
     let nodes = compiled
         .artefact
