@@ -5,7 +5,9 @@ mod request;
 
 use burn::module::Module;
 use burn::prelude::*;
-use uniseg_export::{Cost, ExportError, Exported, Exporter, PassReport, Split};
+use uniseg_export::{
+    Calibrator, Cost, ExportError, Exported, Exporter, PassReport, Precision, Split,
+};
 use uniseg_onnx::{Artefact, IMAGE, LOGITS, OnnxError, Part, TASK};
 use uniseg_train::{Checkpoint, Deploy};
 
@@ -74,16 +76,35 @@ pub fn artefact(checkpoint: &Checkpoint) -> Result<Artefact, BridgeError> {
 }
 
 /// Compiles what `request` asks for: some of the tasks, without what only the others need.
+///
+/// Errors: also [`ExportError::NoCalibrator`] for int8, see [`compile_calibrated`].
 pub fn compile_for(checkpoint: &Checkpoint, request: &Request) -> Result<Compiled, BridgeError> {
+    compile_calibrated(checkpoint, request, None)
+}
+
+/// [`compile_for`] with a way to measure activations, which int8 needs.
+pub fn compile_calibrated(
+    checkpoint: &Checkpoint,
+    request: &Request,
+    calibrator: Option<&mut dyn Calibrator>,
+) -> Result<Compiled, BridgeError> {
     let chosen = request.choose(checkpoint)?;
     let exported = export(checkpoint, &chosen, request.batch)?;
-    join(exported, Part::Whole, checkpoint, &chosen)
+    let exported = exported.with_precision(request.precision, calibrator)?;
+    join(
+        exported,
+        Part::Whole,
+        request.precision,
+        checkpoint,
+        &chosen,
+    )
 }
 
 /// Compiles what `request` asks for as a pair: what does not depend on the task, and the rest.
 ///
 /// Errors: also [`ExportError::NothingToSplit`] for a network without a prompt, or for one task,
-/// on which then nothing depends.
+/// on which then nothing depends; [`ExportError::NoCalibrator`] for int8, which is not made in two
+/// parts.
 pub fn compile_pair(checkpoint: &Checkpoint, request: &Request) -> Result<Pair, BridgeError> {
     let chosen = request.choose(checkpoint)?;
     let Split {
@@ -102,12 +123,15 @@ pub fn compile_pair(checkpoint: &Checkpoint, request: &Request) -> Result<Pair, 
     let part = Part::Encoder {
         features: features.clone(),
     };
-    let encoder = join(encoder, part, checkpoint, &chosen)?;
+    let precision = request.precision;
+    let encoder = encoder.with_precision(precision, None)?;
+    let encoder = join(encoder, part, precision, checkpoint, &chosen)?;
     let part = Part::Decoder {
         features,
         encoder_sha256: encoder.artefact.manifest().weights_sha256.clone(),
     };
-    let decoder = join(decoder, part, checkpoint, &chosen)?;
+    let decoder = decoder.with_precision(precision, None)?;
+    let decoder = join(decoder, part, precision, checkpoint, &chosen)?;
     Ok(Pair { encoder, decoder })
 }
 
@@ -155,13 +179,15 @@ fn export(
 fn join(
     exported: Exported,
     part: Part,
+    precision: Precision,
     checkpoint: &Checkpoint,
     chosen: &request::Chosen,
 ) -> Result<Compiled, BridgeError> {
     let recorded_operations = exported.recorded_operations();
     let passes = exported.passes().to_vec();
     let costs = exported.costs();
-    let manifest = manifest::manifest(checkpoint, chosen, part)?;
+    let mut manifest = manifest::manifest(checkpoint, chosen, part)?;
+    manifest.network.precision = precision.name().to_owned();
     let artefact = Artefact::new(exported.into_model("uniseg"), manifest)?;
     Ok(Compiled {
         artefact,

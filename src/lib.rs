@@ -11,7 +11,9 @@
 //! | `train` | networks in burn, checkpoints (feature `train`) |
 //! | `export` | burn -> ONNX compiler (feature `train`) |
 //!
-//! `bridge`, the one place where a training plan becomes a manifest, is the only logic of its own.
+//! What needs several of them is its own: `bridge`, the one place where a training plan becomes a
+//! manifest, `calibration`, where the compiler meets engines and volumes, and `burn_engine`, where
+//! engines meet the network that they were compiled from.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -38,3 +40,7 @@ pub use uniseg_train as train;
 
 #[cfg(feature = "train")]
 pub mod bridge;
+#[cfg(feature = "train")]
+pub mod burn_engine;
+#[cfg(feature = "train")]
+pub mod calibration;

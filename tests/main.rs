@@ -17,6 +17,7 @@ mod ops;
 mod phantom;
 mod pipeline;
 mod plan;
+mod precision;
 mod preprocess;
 mod probabilities;
 mod roundtrip;

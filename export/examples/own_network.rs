@@ -24,6 +24,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             tracer.output("scores", linear.forward(x.squeeze_dim::<2>(2)))
         })?;
     print!("{}", exported.graph());
-    std::fs::write("own_network.onnx", exported.into_model("own").encode_to_vec())?;
+    std::fs::write(
+        "own_network.onnx",
+        exported.into_model("own").encode_to_vec(),
+    )?;
     Ok(())
 }

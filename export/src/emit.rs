@@ -86,13 +86,13 @@ pub(crate) fn emit(graph: &Graph, name: &str) -> ModelProto {
 
 /// Readable names: `Conv_3` for the third convolution and its result, `Conv_3.weight` for what it
 /// reads.
-struct Names {
+pub(crate) struct Names {
     values: HashMap<ValueId, String>,
     nodes: Vec<String>,
 }
 
 impl Names {
-    fn new(graph: &Graph) -> Self {
+    pub(crate) fn new(graph: &Graph) -> Self {
         let mut values: HashMap<ValueId, String> = graph
             .inputs()
             .iter()
@@ -134,7 +134,7 @@ impl Names {
         Self { values, nodes }
     }
 
-    fn of(&self, id: ValueId) -> String {
+    pub(crate) fn of(&self, id: ValueId) -> String {
         self.values.get(&id).cloned().unwrap_or_default()
     }
 }

@@ -101,6 +101,34 @@ pub enum ExportError {
         /// Why.
         reason: &'static str,
     },
+    /// A weight is beyond what a 16-bit float can hold.
+    #[error(
+        "the constant '{initializer}' holds {value}, which is infinite in {precision}: export in \
+         bf16 or f32"
+    )]
+    WeightOverflow {
+        /// Name of the constant in the exported f32 model.
+        initializer: String,
+        /// The number.
+        value: f32,
+        /// `f16` or `bf16`.
+        precision: &'static str,
+    },
+    /// int8 was asked for without a way to measure activations.
+    #[error("int8 needs calibration data: the ranges of activations must be measured")]
+    NoCalibrator,
+    /// The caller's calibration run failed.
+    #[error("cannot calibrate the model")]
+    Calibration {
+        /// What the caller's engine or data reported.
+        source: crate::precision::CalibrationError,
+    },
+    /// A calibration run did not return what it was asked for, or no finite numbers.
+    #[error("calibration returned no finite measurement of '{value}'")]
+    BadReading {
+        /// The activation.
+        value: String,
+    },
     /// A graph broke its own rules: a fault of ours, named by the step that made it.
     #[error("after {step} the graph is broken: {finding} (this is a fault of the exporter)")]
     BrokenGraph {

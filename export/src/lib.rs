@@ -31,6 +31,7 @@ mod error;
 mod graph;
 mod lower;
 mod pass;
+mod precision;
 mod split;
 mod symbolic;
 mod types;
@@ -44,6 +45,7 @@ pub use cost::Cost;
 pub use error::{ExportError, Unsupported};
 pub use graph::{Attribute, Graph, Node, Value, ValueId};
 pub use pass::PassReport;
+pub use precision::{CalibrationError, Calibrator, Precision, Range, Readings};
 pub use split::{Feature, Split};
 pub use types::{Constant, Dtype, OPSET};
 

@@ -188,6 +188,11 @@ pub fn decode(bytes: Bytes) -> Result<ModelProto, OnnxError> {
     Ok(model)
 }
 
+/// Writes any ONNX model as a file's bytes; nothing is checked.
+pub fn encode(model: &ModelProto) -> Bytes {
+    Bytes::from(model.encode_to_vec())
+}
+
 fn read(path: &Path) -> Result<Bytes, OnnxError> {
     let failed = |source| OnnxError::Read { source };
     let file = File::open(path).map_err(failed)?;

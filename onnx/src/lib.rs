@@ -16,6 +16,7 @@
 //! - [`proto`]: ONNX's messages, with short constructors on them;
 //! - [`check()`], [`weights_sha256`], [`text()`]: the structural checker, the digest of the
 //!   weights, and the text form of a model;
+//! - [`expose()`]: intermediate values as outputs, for whoever looks for a fault;
 //! - [`sample`]: the smallest artefact there is.
 //!
 //! What it does not know: how a graph is made, and how it is run.
@@ -34,6 +35,7 @@ mod check;
 mod construct;
 mod digest;
 mod error;
+mod expose;
 mod manifest;
 pub mod proto;
 pub mod sample;
@@ -44,12 +46,13 @@ mod text;
 mod walk;
 mod wire;
 
-pub use artefact::{Artefact, MAX_FILE_BYTES, decode};
+pub use artefact::{Artefact, MAX_FILE_BYTES, decode, encode};
 pub use bytes::Bytes;
 pub use check::{GraphFault, check};
 pub use construct::{Dim, IR_VERSION, OPSET};
 pub use digest::weights_sha256;
 pub use error::{NotOnnx, OnnxError};
+pub use expose::{Exposed, expose};
 pub use manifest::{
     Axis, Channel, Feature, Inference, MANIFEST_KEY, Manifest, ManifestFault, NameProblem, Network,
     Normalization, Part, Provenance, SCHEMA_VERSION, Task, ZScoreScope,

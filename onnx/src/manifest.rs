@@ -52,6 +52,9 @@ pub struct Network {
     pub classes: usize,
     /// Number of trained parameters.
     pub parameters: u64,
+    /// Numbers in which most of the arithmetic is done: `f32`, `f16`, `bf16` or `int8`.
+    #[serde(default = "f32_precision", skip_serializing_if = "is_f32")]
+    pub precision: String,
     /// Which part of the network the file holds.
     #[serde(default, skip_serializing_if = "Part::is_whole")]
     pub part: Part,
@@ -103,6 +106,14 @@ pub struct Feature {
     pub name: String,
     /// Size of each axis after the batch.
     pub shape: Vec<usize>,
+}
+
+fn f32_precision() -> String {
+    "f32".to_owned()
+}
+
+fn is_f32(precision: &String) -> bool {
+    precision == "f32"
 }
 
 /// One thing the network can segment.

@@ -63,6 +63,7 @@ pub fn tiny_manifest() -> Manifest {
             classes: 3,
             parameters: 12,
             part: Default::default(),
+            precision: "f32".to_owned(),
         },
         tasks: vec![
             Task {

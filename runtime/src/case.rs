@@ -4,7 +4,7 @@ mod preparation;
 
 use std::path::{Path, PathBuf};
 
-use ndarray::Array3;
+use ndarray::{Array3, ArrayView4};
 use uniseg_imaging::{NiftiHeader, NiftiImage, Preprocessed, Volume, read_nifti};
 use uniseg_onnx::{Manifest, Task};
 
@@ -198,6 +198,14 @@ impl Case {
             labels,
             statistics,
         })
+    }
+
+    /// The network's image for `task`, (channel, z, y, x) on the task's grid.
+    ///
+    /// Errors: [`RuntimeError::ChannelCount`], and the failures of preprocessing.
+    pub fn network_image(&mut self, task: &Task) -> Result<ArrayView4<'_, f32>, RuntimeError> {
+        RuntimeError::check_channels(task, self.images.len())?;
+        Ok(self.prepare(task, &mut |_| {})?.channels.view())
     }
 
     fn prepare(

@@ -1,5 +1,7 @@
 //! Two engines, the same inputs: do they compute the same network?
 
+mod accuracy;
+mod bisect;
 mod random;
 
 use std::time::Instant;
@@ -8,6 +10,8 @@ use ndarray::{Array5, Zip, s};
 use serde::Serialize;
 use uniseg_onnx::{Manifest, Task};
 
+pub use self::accuracy::{Accuracy, LabelAccuracy, accuracy};
+pub use self::bisect::{Bisection, NodeDifference, Opener, bisect};
 pub use self::random::random_patch;
 use crate::{Engine, RuntimeError, forward::forward};
 
@@ -120,27 +124,7 @@ fn difference(
             });
             scale = scale.max(f64::from(expected).abs());
         });
-    let classes = task.labels.len().min(expected.shape()[1]);
-    let labels = |logits: &Array5<f32>| -> Vec<usize> {
-        logits
-            .slice(s![0, ..classes, .., .., ..])
-            .lanes(ndarray::Axis(0))
-            .into_iter()
-            .map(|lane| {
-                let first = (0, f32::NEG_INFINITY);
-                lane.iter()
-                    .enumerate()
-                    .fold(
-                        first,
-                        |best, (class, &logit)| {
-                            if logit > best.1 { (class, logit) } else { best }
-                        },
-                    )
-            })
-            .map(|(class, _)| class)
-            .collect()
-    };
-    let (expected, found) = (labels(expected), labels(found));
+    let (expected, found) = (labels(task, expected), labels(task, found));
     let flipped = expected.iter().zip(&found).filter(|(a, b)| a != b).count();
     TaskDifference {
         id: task.id,
@@ -151,6 +135,26 @@ fn difference(
         voxels: expected.len() as u64,
         seconds,
     }
+}
+
+/// The highest of the task's own classes, voxel by voxel.
+fn labels(task: &Task, logits: &Array5<f32>) -> Vec<usize> {
+    let classes = task.labels.len().min(logits.shape()[1]);
+    logits
+        .slice(s![0, ..classes, .., .., ..])
+        .lanes(ndarray::Axis(0))
+        .into_iter()
+        .map(|lane| {
+            let first = (0, f32::NEG_INFINITY);
+            lane.iter().enumerate().fold(
+                first,
+                |best, (class, &logit)| {
+                    if logit > best.1 { (class, logit) } else { best }
+                },
+            )
+        })
+        .map(|(class, _)| class)
+        .collect()
 }
 
 #[cfg(test)]

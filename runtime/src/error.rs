@@ -211,6 +211,21 @@ pub enum RuntimeError {
         /// Name of the input.
         input: String,
     },
+    /// A model could not be taken apart to be examined.
+    #[error("cannot read the model's graph")]
+    Decode {
+        /// Why.
+        #[source]
+        source: OnnxError,
+    },
+    /// An engine did not return a value that was asked for.
+    #[error("{engine} did not return the value \"{value}\"")]
+    MissingOutput {
+        /// Name of the engine.
+        engine: String,
+        /// The value.
+        value: String,
+    },
     /// The network returned something else than its logits.
     #[error("{engine} returned {found} where logits f32 {expected:?} were expected")]
     WrongOutput {

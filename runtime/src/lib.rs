@@ -11,7 +11,8 @@
 //!   one trait, [`Engine`].
 //! - [`predict`]: the sliding window over any engine; [`forward`]: a single pass.
 //! - [`Case`], [`segment_case`], [`select_tasks`]: whole cases, one task or many.
-//! - [`compare`]: two engines on the same random inputs.
+//! - [`compare`]: two engines on the same random inputs; [`bisect`]: node by node;
+//!   [`accuracy`]: two models on the same windows of real images.
 //!
 //! Arrays are indexed (z, y, x), several channels or classes come first. The crate knows neither
 //! how a network was trained nor how it was exported: everything it needs is in the artefact.
@@ -25,6 +26,7 @@ mod forward;
 mod library;
 mod model;
 mod output;
+mod sample;
 mod statistics;
 mod tasks;
 mod tensor;
@@ -35,7 +37,10 @@ mod window;
 mod testing;
 
 pub use case::{Case, CaseResult, Progress, Segmentation, segment_case};
-pub use compare::{Comparison, TaskDifference, compare, random_patch};
+pub use compare::{
+    Accuracy, Bisection, Comparison, LabelAccuracy, NodeDifference, Opener, TaskDifference,
+    accuracy, bisect, compare, random_patch,
+};
 pub use engine::{Engine, EngineKind, EngineOptions, OpenedEngine, open_engine};
 pub use error::{Cause, RuntimeError};
 pub use forward::forward;
@@ -45,6 +50,7 @@ pub use library::{
 };
 pub use model::Model;
 pub use output::{write_labels, write_statistics};
+pub use sample::{Sample, sample_windows};
 pub use statistics::{LabelStatistics, STATISTICS_VERSION, Statistics};
 pub use tasks::{TaskChoice, select_tasks};
 pub use tensor::{Tensor, TensorView};

@@ -33,6 +33,15 @@ impl Model {
         Model { manifest, bytes }
     }
 
+    /// The same manifest over another graph: a variant of this model that was made in this process
+    /// to be measured, such as one with additional outputs. It is not checked.
+    pub fn with_graph(&self, bytes: Bytes) -> Model {
+        Model {
+            manifest: self.manifest.clone(),
+            bytes,
+        }
+    }
+
     /// What the artefact says about itself.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

@@ -26,6 +26,7 @@ pub(crate) fn manifest() -> Manifest {
             classes: 4,
             parameters: 0,
             part: Default::default(),
+            precision: "f32".to_owned(),
         },
         tasks: vec![
             task(

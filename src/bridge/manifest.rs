@@ -33,6 +33,7 @@ pub(super) fn manifest(
             slots: chosen.slots,
             classes: chosen.classes,
             parameters: super::parameters(checkpoint),
+            precision: uniseg_export::Precision::F32.name().to_owned(),
             part,
         },
         tasks,

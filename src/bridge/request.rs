@@ -1,5 +1,6 @@
 //! What of a network is to be compiled.
 
+use uniseg_export::Precision;
 use uniseg_onnx::Part;
 use uniseg_train::{Checkpoint, TaskPlan};
 
@@ -14,6 +15,8 @@ pub struct Request {
     pub modality: Option<String>,
     /// How many windows the network takes at once.
     pub batch: Batch,
+    /// In which numbers it computes.
+    pub precision: Precision,
 }
 
 /// The first axis of image and logits.

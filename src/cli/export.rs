@@ -1,3 +1,5 @@
+mod precision;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -51,6 +53,8 @@ pub(crate) struct Export {
         required_unless_present = "list_ops"
     )]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    precision: precision::PrecisionArgs,
 }
 
 pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
@@ -83,6 +87,7 @@ pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
             true => Batch::Open,
             false => Batch::One,
         },
+        precision: command.precision.precision(),
     };
     if command.split {
         let pair = bridge::compile_pair(&checkpoint, &request)?;
@@ -96,11 +101,8 @@ pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
             )?;
         }
     } else {
-        save(
-            &bridge::compile_for(&checkpoint, &request)?,
-            output,
-            command.explain,
-        )?;
+        let compiled = command.precision.compile(&checkpoint, &request)?;
+        save(&compiled, output, command.explain)?;
     }
     Ok(Outcome::Done)
 }

@@ -59,6 +59,7 @@ fn summary(artefact: &Artefact) -> String {
             ),
         ],
         vec!["output".into(), format!("{} classes", network.classes)],
+        vec!["precision".into(), network.precision.clone()],
         vec![
             "window".into(),
             format!(

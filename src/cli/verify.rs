@@ -1,3 +1,5 @@
+mod bisect;
+
 use std::path::PathBuf;
 
 use anyhow::ensure;
@@ -10,7 +12,8 @@ use crate::report;
 /// Check that two independent engines compute the same
 ///
 /// Runs every task once through ONNX Runtime and once through tract on the same random inputs and
-/// compares the logits. Exit code 1 if they differ by more than the tolerance.
+/// compares the logits; with --checkpoint, the network as burn computes it too. Exit code 1 if they
+/// differ by more than the tolerance.
 #[derive(Args)]
 pub(crate) struct Verify {
     /// The artefact
@@ -21,7 +24,16 @@ pub(crate) struct Verify {
     /// Seed of the random inputs
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
-    /// Print the comparison as JSON
+    /// Also compare the network that the artefact was compiled from: a checkpoint folder, or the
+    /// folder of a training run
+    #[cfg(feature = "train")]
+    #[arg(long, value_name = "RUN")]
+    checkpoint: Option<PathBuf>,
+    /// Compare node by node, on the first task, and name the first node whose relative difference
+    /// is beyond the tolerance
+    #[arg(long)]
+    bisect: bool,
+    /// Print the comparison as JSON; with --checkpoint or --bisect, an object of all of them
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -36,13 +48,72 @@ pub(super) fn run(command: Verify) -> anyhow::Result<Outcome> {
     );
     command.engine.limit_threads();
     let model = Model::open(&command.model)?;
-    let comparison = engines_compared(&model, &command.engine, command.seed)?;
-    if command.json {
-        report::result(&(serde_json::to_string_pretty(&comparison)? + "\n"));
-    } else {
-        report::result(&table(&comparison));
+    let mut comparisons = vec![engines_compared(&model, &command.engine, command.seed)?];
+    #[cfg(feature = "train")]
+    if let Some(folder) = &command.checkpoint {
+        comparisons.push(network_compared(&model, folder, &command)?);
     }
-    Ok(verdict(&comparison, command.tolerance))
+    let bisection = match command.bisect {
+        true => Some(bisect::bisected(&model, &command.engine, command.seed)?),
+        false => None,
+    };
+    if command.json {
+        let json = match (comparisons.as_slice(), &bisection) {
+            ([one], None) => serde_json::to_string_pretty(one)?,
+            _ => serde_json::to_string_pretty(&serde_json::json!({
+                "comparisons": comparisons,
+                "bisection": bisection,
+            }))?,
+        };
+        report::result(&(json + "\n"));
+    } else {
+        for comparison in &comparisons {
+            report::result(&table(comparison));
+        }
+        if let Some(bisection) = &bisection {
+            report::result(&bisect::table(bisection, command.tolerance));
+        }
+    }
+    let verdicts = comparisons
+        .iter()
+        .map(|comparison| verdict(comparison, command.tolerance));
+    let failed = verdicts.fold(false, |failed, one| failed | (one == Outcome::CheckFailed));
+    Ok(if failed {
+        Outcome::CheckFailed
+    } else {
+        Outcome::Done
+    })
+}
+
+/// Compares the network in burn with ONNX Runtime.
+#[cfg(feature = "train")]
+fn network_compared(
+    model: &Model,
+    folder: &std::path::Path,
+    command: &Verify,
+) -> anyhow::Result<Comparison> {
+    let device = burn::prelude::Device::flex();
+    let folder = uniseg_train::run::checkpoint_folder(folder)?;
+    let checkpoint = uniseg_train::Checkpoint::open(&folder, &device)?;
+    let network = &checkpoint.plan.network;
+    let promised = &model.manifest().network;
+    ensure!(
+        network.patch_size == promised.patch_zyx
+            && network.stem_slots() == promised.slots
+            && network.num_classes == promised.classes,
+        "the checkpoint in {} is not the network of {}: patch, channels or classes differ",
+        folder.display(),
+        command.model.display()
+    );
+    let mut burn = uniseg::burn_engine::BurnEngine::new(&checkpoint);
+    let mut ort = open_engine(model, &command.engine.options(EngineKind::Ort))?.engine;
+    Ok(compare(
+        model.manifest(),
+        &mut burn,
+        ort.as_mut(),
+        command.seed,
+        &mut |_| {},
+    )?)
 }
 
 /// Compares the two engines on every task.

@@ -1,0 +1,329 @@
+//! f32 -> bytes: static quantisation, written as QuantizeLinear and DequantizeLinear pairs.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::roles::{heads, stems};
+use crate::error::ExportError;
+use crate::graph::{Attribute, Graph, Node, ValueId};
+use crate::types::{Constant, Dtype};
+
+/// The nodes that are quantised.
+pub(super) struct Sites {
+    quantised: Vec<bool>,
+}
+
+/// Convolutions and products with known weights, but for stems and heads.
+pub(super) fn sites(graph: &Graph) -> Sites {
+    let (heads, stems) = (heads(graph), stems(graph));
+    let quantised = graph
+        .nodes()
+        .iter()
+        .enumerate()
+        .map(|(index, node)| !heads[index] && !stems[index] && channel_axis(graph, node).is_some())
+        .collect();
+    Sites { quantised }
+}
+
+impl Sites {
+    /// The activations whose ranges must be known: what quantised nodes read, and what they make,
+    /// so that an engine can stay in bytes from one end of a node to the other.
+    pub(super) fn activations(&self, graph: &Graph) -> Vec<ValueId> {
+        let activations: BTreeSet<ValueId> = graph
+            .nodes()
+            .iter()
+            .zip(&self.quantised)
+            .filter(|(_, quantised)| **quantised)
+            .flat_map(|(node, _)| [node.inputs[0]].into_iter().chain(result_of(node)))
+            .collect();
+        activations.into_iter().collect()
+    }
+}
+
+/// What a node makes, if bytes are wanted of it: ONNX Runtime convolves in bytes only between
+/// bytes, and has no transposed convolution in them.
+fn result_of(node: &Node) -> Option<ValueId> {
+    (node.op == "Conv").then(|| node.outputs[0])
+}
+
+/// The axis of a node's weight that counts its output channels, if the node can be quantised.
+fn channel_axis(graph: &Graph, node: &Node) -> Option<usize> {
+    let weight = graph.constant(*node.inputs.get(1)?)?;
+    if weight.dtype != Dtype::F32 || graph.constant(node.inputs[0]).is_some() {
+        return None;
+    }
+    match node.op {
+        "Conv" => Some(0),
+        "ConvTranspose" if node.int("group").unwrap_or(1) == 1 => Some(1),
+        "MatMul" if weight.shape.len() == 2 => Some(1),
+        _ => None,
+    }
+}
+
+/// Rewrites `graph` with the `ranges` of its activations.
+///
+/// ```text
+/// x -> Conv -> y
+/// x -> Q -> DQ -> Conv(DQ(weight), DQ(bias)) -> Q -> DQ -> y
+/// ```
+pub(super) fn convert(
+    graph: &Graph,
+    sites: &Sites,
+    ranges: &HashMap<ValueId, [f32; 2]>,
+) -> Result<Graph, ExportError> {
+    let mut to = Graph::default();
+    let mut values: HashMap<ValueId, ValueId> = HashMap::new();
+    let mut through_bytes: HashMap<ValueId, ValueId> = HashMap::new();
+    for (name, id) in graph.inputs() {
+        let value = graph.value(*id);
+        let new = to.add_value(value.dtype, value.shape.clone());
+        to.add_input(name.clone(), new);
+        values.insert(*id, new);
+    }
+    for (node, &quantised) in graph.nodes().iter().zip(&sites.quantised) {
+        let axis = channel_axis(graph, node).filter(|_| quantised);
+        let mut inputs: Vec<ValueId> = Vec::with_capacity(node.inputs.len());
+        match axis {
+            None => {
+                for &id in &node.inputs {
+                    inputs.push(copied(graph, &mut to, &mut values, id)?);
+                }
+            }
+            Some(axis) => {
+                let (id, range) = (node.inputs[0], range(ranges, node.inputs[0])?);
+                let x = match through_bytes.get(&id) {
+                    Some(&x) => x,
+                    None => {
+                        let x = copied(graph, &mut to, &mut values, id)?;
+                        let x = bytes_and_back(&mut to, x, Affine::of(range));
+                        through_bytes.insert(id, x);
+                        x
+                    }
+                };
+                let scale = Affine::of(range).scale;
+                let weight = Weight::of(graph, node.inputs[1], axis)?;
+                inputs.push(x);
+                inputs.push(weight.dequantised(&mut to));
+                if let Some(&bias) = node.inputs.get(2) {
+                    inputs.push(weight.bias(&mut to, graph, bias, scale)?);
+                }
+            }
+        }
+        let outputs: Vec<ValueId> = node
+            .outputs
+            .iter()
+            .map(|&id| {
+                let value = graph.value(id);
+                let new = to.add_value(value.dtype, value.shape.clone());
+                values.insert(id, new);
+                new
+            })
+            .collect();
+        to.push_node(Node {
+            inputs,
+            outputs: outputs.clone(),
+            ..node.clone()
+        });
+        if let Some(id) = axis.and(result_of(node)) {
+            let result = bytes_and_back(&mut to, outputs[0], Affine::of(range(ranges, id)?));
+            values.insert(id, result);
+            // A reader in bytes takes these bytes, it does not round them again.
+            through_bytes.insert(id, result);
+        }
+    }
+    for (name, id) in graph.outputs() {
+        let new = copied(graph, &mut to, &mut values, *id)?;
+        to.add_output(name.clone(), new);
+    }
+    Ok(to)
+}
+
+fn range(ranges: &HashMap<ValueId, [f32; 2]>, id: ValueId) -> Result<[f32; 2], ExportError> {
+    ranges.get(&id).copied().ok_or_else(|| unknown("range"))
+}
+
+fn unknown(what: &str) -> ExportError {
+    ExportError::BrokenGraph {
+        step: "int8",
+        finding: format!("a node reads a value of unknown {what}"),
+    }
+}
+
+fn copied(
+    from: &Graph,
+    to: &mut Graph,
+    values: &mut HashMap<ValueId, ValueId>,
+    id: ValueId,
+) -> Result<ValueId, ExportError> {
+    if let Some(&new) = values.get(&id) {
+        return Ok(new);
+    }
+    let constant = from.constant(id).ok_or_else(|| unknown("origin"))?;
+    let new = to.add_constant(constant.clone());
+    values.insert(id, new);
+    Ok(new)
+}
+
+/// `value = (byte - zero_point) * scale`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Affine {
+    scale: f32,
+    zero_point: u8,
+}
+
+impl Affine {
+    /// The bytes 0 to 255 over `[lower, upper]`, which holds 0; zero is exactly one of them.
+    fn of([lower, upper]: [f32; 2]) -> Self {
+        let scale = (upper - lower) / 255.0;
+        if !(scale.is_normal()) {
+            return Self {
+                scale: 1.0,
+                zero_point: 0,
+            };
+        }
+        Self {
+            scale,
+            // A float to a byte saturates.
+            zero_point: (-lower / scale).round() as u8,
+        }
+    }
+}
+
+fn bytes_and_back(to: &mut Graph, x: ValueId, affine: Affine) -> ValueId {
+    let shape = to.value(x).shape.clone();
+    let scale = to.add_constant(Constant::f32(&[], &[affine.scale]));
+    let zero_point = to.add_constant(Constant {
+        dtype: Dtype::U8,
+        shape: Vec::new(),
+        bytes: vec![affine.zero_point].into(),
+    });
+    let bytes = to.add_value(Dtype::U8, shape.clone());
+    let back = to.add_value(Dtype::F32, shape);
+    for (op, input, output) in [
+        ("QuantizeLinear", x, bytes),
+        ("DequantizeLinear", bytes, back),
+    ] {
+        to.push_node(Node {
+            op,
+            inputs: vec![input, scale, zero_point],
+            outputs: vec![output],
+            attributes: Vec::new(),
+            origin: "precision",
+        });
+    }
+    back
+}
+
+/// A weight in signed bytes, with a scale for each output channel.
+struct Weight {
+    shape: Vec<usize>,
+    axis: usize,
+    scales: Vec<f32>,
+    bytes: Vec<u8>,
+}
+
+impl Weight {
+    fn of(graph: &Graph, id: ValueId, axis: usize) -> Result<Self, ExportError> {
+        let constant = graph.constant(id).ok_or_else(|| unknown("weight"))?;
+        let values = constant.as_f32().ok_or_else(|| unknown("weight"))?;
+        let shape = constant.shape.clone();
+        let channels = shape.get(axis).copied().unwrap_or(1);
+        let inner: usize = shape.iter().skip(axis + 1).product();
+        let channel = |index: usize| index / inner.max(1) % channels.max(1);
+        let mut largest = vec![0.0f32; channels];
+        for (index, value) in values.iter().enumerate() {
+            let seen = &mut largest[channel(index)];
+            *seen = seen.max(value.abs());
+        }
+        let scales: Vec<f32> = largest
+            .into_iter()
+            .map(|largest| largest / 127.0)
+            .map(|scale| if scale.is_normal() { scale } else { 1.0 })
+            .collect();
+        let bytes = values
+            .iter()
+            .enumerate()
+            .map(|(index, value)| {
+                let rounded = (value / scales[channel(index)]).round();
+                rounded.clamp(-127.0, 127.0) as i8 as u8
+            })
+            .collect();
+        Ok(Self {
+            shape,
+            axis,
+            scales,
+            bytes,
+        })
+    }
+
+    fn dequantised(&self, to: &mut Graph) -> ValueId {
+        let bytes = Constant {
+            dtype: Dtype::I8,
+            shape: self.shape.clone(),
+            bytes: self.bytes.clone().into(),
+        };
+        dequantised(to, bytes, &self.scales, self.axis)
+    }
+
+    /// The bias in the unit of the products: activation scale times weight scale.
+    fn bias(
+        &self,
+        to: &mut Graph,
+        graph: &Graph,
+        id: ValueId,
+        activation: f32,
+    ) -> Result<ValueId, ExportError> {
+        let constant = graph.constant(id).and_then(Constant::as_f32);
+        let values = constant.ok_or_else(|| unknown("bias"))?;
+        let scales: Vec<f32> = self.scales.iter().map(|scale| scale * activation).collect();
+        let bytes: Vec<u8> = values
+            .iter()
+            .zip(&scales)
+            // A float to an integer saturates.
+            .flat_map(|(value, scale)| ((value / scale).round() as i32).to_le_bytes())
+            .collect();
+        let integers = Constant {
+            dtype: Dtype::I32,
+            shape: vec![values.len()],
+            bytes: bytes.into(),
+        };
+        Ok(dequantised(to, integers, &scales, 0))
+    }
+}
+
+fn dequantised(to: &mut Graph, integers: Constant, scales: &[f32], axis: usize) -> ValueId {
+    let shape = integers.shape.clone();
+    let zeros = Constant {
+        dtype: integers.dtype,
+        shape: vec![scales.len()],
+        bytes: vec![0; scales.len() * integers.dtype.size()].into(),
+    };
+    let integers = to.add_constant(integers);
+    let scale = to.add_constant(Constant::f32(&[scales.len()], scales));
+    let zero_point = to.add_constant(zeros);
+    let back = to.add_value(Dtype::F32, shape);
+    to.push_node(Node {
+        op: "DequantizeLinear",
+        inputs: vec![integers, scale, zero_point],
+        outputs: vec![back],
+        attributes: vec![("axis", Attribute::Int(axis as i64))],
+        origin: "precision",
+    });
+    back
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_exactly_a_byte() {
+        for range in [[0.0, 6.0], [-0.31, 5.7], [-3.0, 0.0], [-1.0, 1.0]] {
+            let Affine { scale, zero_point } = Affine::of(range);
+            let ends = [0.0, 255.0].map(|byte| (byte - f32::from(zero_point)) * scale);
+            for (end, wanted) in ends.into_iter().zip(range) {
+                assert!((end - wanted).abs() <= 0.51 * scale, "{range:?}: {ends:?}");
+            }
+        }
+        assert_eq!(Affine::of([0.0, 0.0]).scale, 1.0);
+    }
+}

@@ -1,0 +1,143 @@
+//! conv, norm, activation, conv, norm, activation, conv: the pattern of the networks we export.
+
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{InstanceNorm, InstanceNormConfig};
+use burn::prelude::*;
+use burn::tensor::activation::leaky_relu;
+
+use super::*;
+use crate::Exporter;
+
+fn filled(channels: [usize; 2], weight: f32) -> Conv2d {
+    let device = Device::flex();
+    let mut conv = Conv2dConfig::new(channels, [1, 1]).init(&device);
+    let weights = Tensor::<4>::full([channels[1], channels[0], 1, 1], weight, &device);
+    conv.weight = burn::module::Param::from_tensor(weights);
+    conv.bias = conv
+        .bias
+        .map(|bias| burn::module::Param::from_tensor(bias.val().zeros_like()));
+    conv
+}
+
+fn network(weight: f32) -> Exported {
+    let convs = [
+        filled([1, 2], 0.5),
+        filled([2, 2], weight),
+        filled([2, 1], 0.25),
+    ];
+    let norm: InstanceNorm = InstanceNormConfig::new(2).init(&Device::flex());
+    Exporter::new()
+        .float_input("x", &[1, 1, 4, 4])
+        .export(|tracer| {
+            let norm = tracer.load(&norm);
+            let [stem, body, head] = convs.each_ref().map(|conv| tracer.load(conv));
+            let x = tracer.float::<4>("x")?;
+            let x = leaky_relu(norm.forward(stem.forward(x)), 0.01);
+            let x = leaky_relu(norm.forward(body.forward(x)), 0.01);
+            tracer.output("y", head.forward(x))
+        })
+        .unwrap()
+}
+
+/// A calibrator without an engine: `extremes`, then the same count in every bin.
+struct Made {
+    extremes: [f32; 2],
+    runs: usize,
+}
+
+impl Calibrator for Made {
+    fn run(
+        &mut self,
+        probe: &ModelProto,
+        take: &mut dyn FnMut(Readings),
+    ) -> Result<(), CalibrationError> {
+        let graph = probe.graph.as_ref().unwrap();
+        assert!(uniseg_onnx::check(probe).is_empty());
+        for _ in 0..self.runs {
+            take(
+                graph
+                    .output
+                    .iter()
+                    .map(|output| {
+                        let values = match output.name.as_str() {
+                            "y" => vec![0.0; 16],
+                            _ if graph.node.iter().any(|node| node.op_type == "ReduceMin") => {
+                                self.extremes.to_vec()
+                            }
+                            _ => vec![1.0; 2048],
+                        };
+                        (output.name.clone(), values)
+                    })
+                    .collect(),
+            );
+        }
+        Ok(())
+    }
+}
+
+fn int8(calibrator: &mut Made) -> Result<Exported, ExportError> {
+    network(0.5).with_precision(Precision::Int8(Range::default()), Some(calibrator))
+}
+
+#[test]
+fn f16_keeps_norms_and_head_and_casts_at_borders_only() {
+    let exported = network(0.5).with_precision(Precision::F16, None).unwrap();
+    insta::assert_snapshot!(exported.graph().to_string());
+}
+
+#[test]
+fn bf16_is_the_same_graph_in_the_other_type() {
+    let text = |precision| {
+        let exported = network(0.5).with_precision(precision, None).unwrap();
+        exported.graph().to_string()
+    };
+    assert_eq!(
+        text(Precision::BF16).replace("bf16", "f16"),
+        text(Precision::F16)
+    );
+}
+
+#[test]
+fn int8_quantises_between_stem_and_head() {
+    let mut calibrator = Made {
+        extremes: [-1.0, 4.0],
+        runs: 2,
+    };
+    let exported = int8(&mut calibrator).unwrap();
+    insta::assert_snapshot!(exported.graph().to_string());
+}
+
+#[test]
+fn a_weight_beyond_f16_is_named() {
+    let error = network(1e5)
+        .with_precision(Precision::F16, None)
+        .unwrap_err();
+    insta::assert_snapshot!(
+        error,
+        @"the constant 'Conv_1.weight' holds 100000, which is infinite in f16: export in bf16 or f32"
+    );
+    network(1e5).with_precision(Precision::BF16, None).unwrap();
+}
+
+#[test]
+fn useless_calibration_is_an_error() {
+    let error = network(0.5)
+        .with_precision(Precision::Int8(Range::MinMax), None)
+        .unwrap_err();
+    assert!(matches!(error, ExportError::NoCalibrator), "{error}");
+    let mut none = Made {
+        extremes: [0.0, 1.0],
+        runs: 0,
+    };
+    let error = int8(&mut none).unwrap_err();
+    assert!(matches!(error, ExportError::Calibration { .. }), "{error}");
+    let mut endless = Made {
+        extremes: [0.0, f32::INFINITY],
+        runs: 1,
+    };
+    let error = int8(&mut endless).unwrap_err();
+    insta::assert_snapshot!(
+        error,
+        @"calibration returned no finite measurement of 'LeakyRelu_0'"
+    );
+}

@@ -1,0 +1,277 @@
+//! Real volumes for what must be measured: ranges of activations, and what fewer bits cost.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use uniseg_export::{CalibrationError, Calibrator, Readings};
+use uniseg_onnx::proto::ModelProto;
+use uniseg_onnx::{IMAGE, Manifest, TASK, Task, encode};
+use uniseg_runtime::{
+    Case, EngineOptions, Model, RuntimeError, Sample, Tensor, TensorView, open_engine,
+    sample_windows, select_tasks,
+};
+
+use uniseg_imaging::ndarray::Array1;
+
+/// Why there are no windows to measure on.
+#[derive(Debug, thiserror::Error)]
+pub enum SampleError {
+    /// A folder cannot be listed.
+    #[error("cannot read the folder {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder without images.
+    #[error("{} holds no image (.nii or .nii.gz)", path.display())]
+    NoImages {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A case of several files lacks one of them.
+    #[error("case {case} in {} has {found} files, but not all of _0000 to _{last:04}", path.display())]
+    Gap {
+        /// The folder.
+        path: PathBuf,
+        /// Name of the case.
+        case: String,
+        /// Files found.
+        found: usize,
+        /// Highest channel found.
+        last: usize,
+    },
+    /// A case does not fit the model's tasks, or cannot be read.
+    #[error("cannot use {} to measure the model", path.display())]
+    Case {
+        /// Its first file.
+        path: PathBuf,
+        /// Why.
+        source: Box<RuntimeError>,
+    },
+}
+
+/// Where images are and what they are for: `[TASK=]PATH`.
+///
+/// TASK is what `segment --task` takes, and `all` if left out. PATH is one image, or a folder of
+/// cases: `NAME_0000.nii.gz`, `NAME_0001.nii.gz`, ... are the channels of the case NAME, as in
+/// nnU-Net's folders; any other image is a case of one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    task: String,
+    path: PathBuf,
+}
+
+impl FromStr for Source {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        // A path may have a '=' in it; a task's name before one is what is meant otherwise.
+        let (task, path) = match text.split_once('=') {
+            Some((task, path)) if !Path::new(text).exists() => (task, path),
+            _ => ("all", text),
+        };
+        Ok(Self {
+            task: task.to_owned(),
+            path: path.into(),
+        })
+    }
+}
+
+impl Source {
+    /// About `windows` windows of the source's cases, spread over its cases and tasks; `say` gets
+    /// a line for each case that is read.
+    ///
+    /// Errors: a case that cannot be read or that no task takes, and a folder without cases.
+    pub fn samples(
+        &self,
+        manifest: &Manifest,
+        windows: usize,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Vec<Sample>, SampleError> {
+        let mut pairs: Vec<(Vec<PathBuf>, Vec<Task>)> = Vec::new();
+        for files in cases(&self.path)? {
+            let choice = select_tasks(manifest, &self.task, files.len())
+                .map_err(|source| self.fault(&files, source))?;
+            pairs.push((files, choice.tasks));
+        }
+        let total: usize = pairs.iter().map(|(_, tasks)| tasks.len()).sum();
+        // Every n-th pair of case and task if there are more pairs than windows.
+        let taken = total.min(windows).max(1);
+        let each = (windows / taken).max(1);
+        let mut samples = Vec::new();
+        let mut pair = 0;
+        for (files, tasks) in pairs {
+            let part = |pair: usize| pair * taken / total.max(1);
+            let mut case: Option<Case> = None;
+            for task in &tasks {
+                pair += 1;
+                if part(pair - 1) == part(pair) {
+                    continue;
+                }
+                let fault = |source| self.fault(&files, source);
+                let case = match &mut case {
+                    Some(case) => case,
+                    None => {
+                        let first = files.first().map(|path| path.display().to_string());
+                        say(&format!("reading {}", first.unwrap_or_default()));
+                        case.insert(Case::read(&files, &mut |_| {}).map_err(fault)?)
+                    }
+                };
+                let image = case.network_image(task).map_err(fault)?;
+                samples.extend(sample_windows(manifest, task, image, each).map_err(fault)?);
+            }
+        }
+        Ok(samples)
+    }
+
+    fn fault(&self, files: &[PathBuf], source: RuntimeError) -> SampleError {
+        let path = files.first().unwrap_or(&self.path).clone();
+        SampleError::Case {
+            path,
+            source: Box::new(source),
+        }
+    }
+}
+
+/// The files of each case at `path`, in the order of their names.
+fn cases(path: &Path) -> Result<Vec<Vec<PathBuf>>, SampleError> {
+    if !path.is_dir() {
+        return Ok(vec![vec![path.to_owned()]]);
+    }
+    let failed = |source| SampleError::Folder {
+        path: path.to_owned(),
+        source,
+    };
+    let mut cases: BTreeMap<String, BTreeMap<usize, PathBuf>> = BTreeMap::new();
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let Some(stem) = name
+            .strip_suffix(".nii.gz")
+            .or_else(|| name.strip_suffix(".nii"))
+        else {
+            continue;
+        };
+        let (case, channel) = match stem.rsplit_once('_') {
+            Some((case, digits)) if digits.len() == 4 => match digits.parse() {
+                Ok(channel) => (case, channel),
+                Err(_) => (stem, 0),
+            },
+            _ => (stem, 0),
+        };
+        let case = case.to_owned();
+        cases.entry(case).or_default().insert(channel, file);
+    }
+    if cases.is_empty() {
+        return Err(SampleError::NoImages {
+            path: path.to_owned(),
+        });
+    }
+    cases
+        .into_iter()
+        .map(|(case, channels)| {
+            let last = channels.keys().next_back().copied().unwrap_or(0);
+            match channels.len() == last + 1 {
+                true => Ok(channels.into_values().collect()),
+                false => Err(SampleError::Gap {
+                    path: path.to_owned(),
+                    case,
+                    found: channels.len(),
+                    last,
+                }),
+            }
+        })
+        .collect()
+}
+
+/// Runs the compiler's probes in an engine, on windows of real volumes.
+pub struct VolumeCalibrator<'a> {
+    /// The model at full precision: its manifest says what its inputs are.
+    pub model: &'a Model,
+    /// The windows.
+    pub samples: &'a [Sample],
+    /// The engine.
+    pub engine: EngineOptions,
+}
+
+impl Calibrator for VolumeCalibrator<'_> {
+    fn run(
+        &mut self,
+        probe: &ModelProto,
+        take: &mut dyn FnMut(Readings),
+    ) -> Result<(), CalibrationError> {
+        let probe = self.model.with_graph(encode(probe));
+        let mut engine = open_engine(&probe, &self.engine)?.engine;
+        for sample in self.samples {
+            let task = Array1::from_elem(1, i64::from(sample.task.id)).into_dyn();
+            let image = sample.image.view().into_dyn();
+            let outputs = engine.run(&[
+                (IMAGE, TensorView::F32(image)),
+                (TASK, TensorView::I64(task.view())),
+            ])?;
+            take(
+                outputs
+                    .into_iter()
+                    .filter_map(|(name, tensor)| match tensor {
+                        Tensor::F32(values) => Some((name, values.into_iter().collect())),
+                        Tensor::I64(_) => None,
+                    })
+                    .collect(),
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            std::fs::write(folder.path().join(name), b"").unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn channels_of_a_case_are_put_together() {
+        let names = ["b_0001.nii.gz", "b_0000.nii.gz", "a.nii", "notes.txt"];
+        let folder = folder(&names);
+        let found = cases(folder.path()).unwrap();
+        let names: Vec<Vec<_>> = found
+            .iter()
+            .map(|case| case.iter().map(|file| file.file_name().unwrap()).collect())
+            .collect();
+        assert_eq!(
+            names,
+            [vec!["a.nii"], vec!["b_0000.nii.gz", "b_0001.nii.gz"]]
+        );
+    }
+
+    #[test]
+    fn a_folder_without_cases_and_a_case_with_a_gap_are_refused() {
+        let error = cases(folder(&["notes.txt"]).path()).unwrap_err();
+        assert!(error.to_string().contains("holds no image"), "{error}");
+        let error = cases(folder(&["a_0000.nii", "a_0002.nii"]).path()).unwrap_err();
+        assert!(error.to_string().contains("_0000 to _0002"), "{error}");
+        let error = cases(folder(&["a_0001.nii"]).path()).unwrap_err();
+        assert!(matches!(error, SampleError::Gap { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_source_names_its_tasks() {
+        let source: Source = "all:CT=images".parse().unwrap();
+        assert_eq!(
+            (source.task.as_str(), source.path),
+            ("all:CT", "images".into())
+        );
+        let source: Source = "images".parse().unwrap();
+        assert_eq!(source.task, "all");
+    }
+}

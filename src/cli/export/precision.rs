@@ -1,0 +1,168 @@
+//! `export --precision`: measuring what a reduced precision needs and what it costs.
+
+use anyhow::ensure;
+use clap::{Args, ValueEnum};
+use uniseg::bridge::{self, Compiled, Request};
+use uniseg::calibration::{Source, VolumeCalibrator};
+use uniseg_export::{Calibrator, Precision, Range};
+use uniseg_runtime::{Accuracy, EngineKind, Model, Sample, accuracy, open_engine};
+use uniseg_train::Checkpoint;
+
+use super::super::EngineArgs;
+use crate::report;
+
+/// In which numbers a model computes, and on what that is measured.
+#[derive(Args)]
+pub(super) struct PrecisionArgs {
+    /// Numbers in which the model is stored and computes
+    #[arg(long, value_enum, default_value = "f32", value_name = "P")]
+    precision: PrecisionName,
+    /// Images that int8 is calibrated on: a folder of cases, as in nnU-Net's imagesTr, or one
+    /// file; TASK as `segment` takes it, `all` if left out; may be repeated
+    #[arg(long, value_name = "[TASK=]DIR")]
+    calibrate: Vec<Source>,
+    /// Windows of each --calibrate and --check
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+    calibrate_windows: u32,
+    /// How int8 finds the range of an activation
+    #[arg(long, value_enum, default_value = "least-error", value_name = "R")]
+    calibrate_range: RangeName,
+    /// Images to compare the result with f32 on, besides those of --calibrate
+    #[arg(long, value_name = "[TASK=]PATH")]
+    check: Vec<Source>,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PrecisionName {
+    /// As trained
+    F32,
+    /// Half of the file; norms and logits in f32
+    F16,
+    /// As f16 with f32's range, for accelerators: ONNX Runtime's CPU has no bf16 convolution
+    Bf16,
+    /// A quarter of the file; needs --calibrate
+    Int8,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RangeName {
+    /// All values seen
+    MinMax,
+    /// 99.99 % of the values seen
+    Percentile,
+    /// Least mean squared error
+    LeastError,
+}
+
+impl PrecisionArgs {
+    /// Compiles the checkpoint; says what the precision costs if there are images to tell.
+    pub(super) fn compile(
+        &self,
+        checkpoint: &Checkpoint,
+        request: &Request,
+    ) -> anyhow::Result<Compiled> {
+        let precision = request.precision;
+        ensure!(
+            !matches!(precision, Precision::Int8(_)) || !self.calibrate.is_empty(),
+            "int8 needs images to measure activations on: give a folder with --calibrate"
+        );
+        let reference = bridge::compile_for(
+            checkpoint,
+            &Request {
+                precision: Precision::F32,
+                ..request.clone()
+            },
+        )?;
+        if self.calibrate.is_empty() && self.check.is_empty() {
+            return match precision {
+                Precision::F32 => Ok(reference),
+                _ => Ok(bridge::compile_for(checkpoint, request)?),
+            };
+        }
+        self.engine.limit_threads();
+        let model = Model::from(reference.artefact.clone());
+        let calibrate = self.samples(&model, &self.calibrate)?;
+        let check = self.samples(&model, &self.check)?;
+        let compiled = match precision {
+            Precision::F32 => reference,
+            _ => {
+                let mut calibrator = VolumeCalibrator {
+                    model: &model,
+                    samples: &calibrate,
+                    engine: self.engine.options(EngineKind::Auto),
+                };
+                let calibrator: &mut dyn Calibrator = &mut calibrator;
+                bridge::compile_calibrated(checkpoint, request, Some(calibrator))?
+            }
+        };
+        let samples: Vec<Sample> = calibrate.into_iter().chain(check).collect();
+        let reduced = Model::from(compiled.artefact.clone());
+        let options = self.engine.options(EngineKind::Auto);
+        let mut ours = open_engine(&reduced, &options)?.engine;
+        let mut full = open_engine(&model, &options)?.engine;
+        let rows = accuracy(model.manifest(), full.as_mut(), ours.as_mut(), &samples)?;
+        report::result(&format!(
+            "{precision} against f32, {}\n{}",
+            full.name(),
+            table(&rows)
+        ));
+        Ok(compiled)
+    }
+
+    pub(super) fn precision(&self) -> Precision {
+        match self.precision {
+            PrecisionName::F32 => Precision::F32,
+            PrecisionName::F16 => Precision::F16,
+            PrecisionName::Bf16 => Precision::BF16,
+            PrecisionName::Int8 => Precision::Int8(match self.calibrate_range {
+                RangeName::MinMax => Range::MinMax,
+                RangeName::Percentile => Range::Percentile(99.99),
+                RangeName::LeastError => Range::LeastError,
+            }),
+        }
+    }
+
+    fn samples(&self, model: &Model, sources: &[Source]) -> anyhow::Result<Vec<Sample>> {
+        let windows = self.calibrate_windows as usize;
+        let mut samples = Vec::new();
+        for source in sources {
+            samples.extend(source.samples(model.manifest(), windows, &mut report::note)?);
+        }
+        Ok(samples)
+    }
+}
+
+fn table(rows: &[Accuracy]) -> String {
+    let heading = [
+        "task",
+        "windows",
+        "max abs",
+        "mean abs",
+        "same label",
+        "Dice",
+        "seconds",
+    ];
+    let rows = rows.iter().map(|row| {
+        let dice: Vec<String> = row
+            .labels
+            .iter()
+            .map(|label| format!("{} {:.4}", label.name, label.dice))
+            .collect();
+        let [full, ours] = row.seconds;
+        vec![
+            row.task.clone(),
+            row.windows.to_string(),
+            format!("{:.2e}", row.max_abs),
+            format!("{:.2e}", row.mean_abs),
+            format!("{:.3} %", 100.0 * row.agreement),
+            dice.join(", "),
+            format!("{full:.3} and {ours:.3}"),
+        ]
+    });
+    let rows: Vec<_> = std::iter::once(heading.map(str::to_owned).to_vec())
+        .chain(rows)
+        .collect();
+    report::table(&rows)
+}

@@ -1,0 +1,274 @@
+//! Reduced precision on the trained network: size, labels, ONNX's checker, and what goes wrong.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use uniseg::calibration::Source;
+use uniseg_onnx::decode;
+use uniseg_runtime::{Accuracy, EngineKind, Model, accuracy, bisect, open_engine};
+
+use crate::support::{
+    Golden, artefacts, golden, kept,
+    ort::{engine, library},
+    python::python,
+    uniseg,
+};
+
+/// Dice with the f32 labels, label by label, that 16 bits reach on real crops.
+const HALF_DICE: f64 = 0.995;
+/// And that 8 bits reach.
+const INT8_DICE: f64 = 0.97;
+/// Below so many voxels Dice says little.
+const FEW_VOXELS: u64 = 200;
+
+/// Full check and strict inference: a wrong type at any border is an error.
+const CHECK: &str = r#"
+import sys, onnx
+onnx.checker.check_model(sys.argv[1], full_check=True)
+model = onnx.load(sys.argv[1])
+onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+print("fine")
+"#;
+
+/// CT and MR volumes, each for the tasks that take it.
+fn volumes(golden: &Golden) -> [String; 2] {
+    ["CT", "MR"].map(|modality| {
+        let name = format!("data/{}_small.nii.gz", modality.to_lowercase());
+        format!("all:{modality}={}", golden.path(&name).display())
+    })
+}
+
+fn exported(golden: &Golden, precision: &str) -> PathBuf {
+    library();
+    artefacts::trained(golden);
+    let checkpoint = kept("artefacts").join("uniseg-trained");
+    let path = kept("artefacts").join(format!("uniseg-trained-{precision}.onnx"));
+    let [ct, mr] = volumes(golden);
+    let mut arguments = vec![
+        "export",
+        checkpoint.to_str().unwrap(),
+        "--precision",
+        precision,
+    ];
+    if precision == "int8" {
+        arguments.extend(["--calibrate", &ct, "--calibrate", &mr]);
+    }
+    arguments.extend(["-o", path.to_str().unwrap()]);
+    uniseg(arguments).succeeds();
+    path
+}
+
+fn f16(golden: &Golden) -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| exported(golden, "f16"))
+}
+
+fn int8(golden: &Golden) -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| exported(golden, "int8"))
+}
+
+/// Against f32, on the golden crops.
+fn measured(golden: &Golden, path: &Path, kind: EngineKind) -> Vec<Accuracy> {
+    let reference = Model::open(artefacts::trained(golden)).unwrap();
+    let reduced = Model::open(path).unwrap();
+    let mut samples = Vec::new();
+    for volume in volumes(golden) {
+        let source: Source = volume.parse().unwrap();
+        samples.extend(
+            source
+                .samples(reference.manifest(), 16, &mut |_| {})
+                .unwrap(),
+        );
+    }
+    let [mut full, mut ours] = [engine(&reference, EngineKind::Ort), engine(&reduced, kind)];
+    accuracy(reference.manifest(), full.as_mut(), ours.as_mut(), &samples).unwrap()
+}
+
+#[track_caller]
+fn keeps_labels(rows: &[Accuracy], least_dice: f64) {
+    let mut judged = 0;
+    for row in rows {
+        println!("{row:?}");
+        for label in row.labels.iter().filter(|label| label.voxels >= FEW_VOXELS) {
+            judged += 1;
+            assert!(
+                label.dice >= least_dice,
+                "{} {}: Dice {}",
+                row.task,
+                label.name,
+                label.dice
+            );
+        }
+    }
+    assert!(judged >= 5, "only {judged} labels were there to judge");
+}
+
+#[track_caller]
+fn shrinks(golden: &Golden, path: &Path, most: f64) {
+    let size = |path: &Path| std::fs::metadata(path).unwrap().len() as f64;
+    let share = size(path) / size(artefacts::trained(golden));
+    println!("{}: {share:.3} of f32", path.display());
+    assert!(share < most, "{share}");
+    assert_eq!(python(CHECK, &[path]).trim(), "fine");
+}
+
+#[test]
+fn f16_halves_the_file_and_keeps_the_labels() {
+    let Some(golden) = golden("f16_halves_the_file_and_keeps_the_labels") else {
+        return;
+    };
+    let path = f16(&golden);
+    shrinks(&golden, path, 0.55);
+    keeps_labels(&measured(&golden, path, EngineKind::Ort), HALF_DICE);
+    let said = uniseg(["inspect", path.to_str().unwrap()]).succeeds();
+    assert!(said.contains("precision   f16"), "{said}");
+}
+
+#[test]
+fn int8_takes_a_third_of_the_file_and_keeps_the_labels() {
+    let Some(golden) = golden("int8_takes_a_third_of_the_file_and_keeps_the_labels") else {
+        return;
+    };
+    let path = int8(&golden);
+    shrinks(&golden, path, 0.35);
+    keeps_labels(&measured(&golden, path, EngineKind::Ort), INT8_DICE);
+}
+
+#[test]
+fn bf16_passes_the_checker() {
+    let Some(golden) = golden("bf16_passes_the_checker") else {
+        return;
+    };
+    let path = exported(&golden, "bf16");
+    shrinks(&golden, &path, 0.55);
+}
+
+#[test]
+fn what_cannot_be_calibrated_is_refused() {
+    let Some(golden) = golden("what_cannot_be_calibrated_is_refused") else {
+        return;
+    };
+    artefacts::trained(&golden);
+    let checkpoint = kept("artefacts").join("uniseg-trained");
+    let scratch = tempfile::tempdir().unwrap();
+    let output = scratch.path().join("model.onnx");
+    let image = golden.path("data/ct_small.nii.gz");
+    let empty = scratch.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let broken = scratch.path().join("broken.nii.gz");
+    std::fs::write(&broken, b"no image").unwrap();
+    let two = format!("whole_body={}", image.display());
+    for (calibrate, expected) in [
+        (None, "give a folder with --calibrate"),
+        (Some(empty.to_str().unwrap()), "holds no image"),
+        (Some(broken.to_str().unwrap()), "broken.nii.gz"),
+        (Some("nowhere"), "nowhere"),
+        (Some(&two), "takes 2 image file(s)"),
+        (Some("lever=x.nii.gz"), "no task \"lever\""),
+    ] {
+        let mut arguments = vec![
+            "export",
+            checkpoint.to_str().unwrap(),
+            "--precision",
+            "int8",
+        ];
+        if let Some(calibrate) = calibrate {
+            arguments.extend(["--calibrate", calibrate]);
+        }
+        arguments.extend(["-o", output.to_str().unwrap()]);
+        let run = uniseg(arguments);
+        assert_eq!(run.code, Some(2), "{calibrate:?}: {}", run.stderr);
+        assert!(
+            run.stderr.contains(expected),
+            "{calibrate:?}: {}",
+            run.stderr
+        );
+        assert!(!output.exists());
+    }
+}
+
+#[test]
+fn bisecting_finds_the_node_with_another_weight() {
+    library();
+    let model = Model::open(artefacts::tiny()).unwrap();
+    bisects(&model, 0);
+    if let Some(golden) = golden("bisecting_finds_the_node_with_another_weight (trained)") {
+        // The last convolution of the encoder.
+        bisects(&Model::open(artefacts::trained(&golden)).unwrap(), 11);
+    }
+}
+
+/// Opens `model` twice, the second time with one number of the `nth` convolution's weight changed.
+fn bisects(model: &Model, nth: usize) {
+    let options = uniseg_runtime::EngineOptions {
+        kind: EngineKind::Ort,
+        threads: None,
+        ort_lib: Some(library().to_owned()),
+    };
+    let mut broken = String::new();
+    let bisection = bisect(
+        model,
+        &model.manifest().tasks[0],
+        3,
+        &mut |part: &Model| Ok(open_engine(part, &options)?.engine),
+        &mut |part: &Model| {
+            let mut proto = decode(uniseg_onnx::Bytes::copy_from_slice(part.bytes())).unwrap();
+            let graph = proto.graph.as_mut().unwrap();
+            let mut convs = graph.node.iter().filter(|node| node.op_type == "Conv");
+            if let Some(conv) = convs.nth(nth) {
+                broken = match conv.name.as_str() {
+                    "" => conv.output[0].clone(),
+                    name => name.to_owned(),
+                };
+                let weight = conv.input[1].clone();
+                let tensor = graph.initializer.iter_mut().find(|t| t.name == weight);
+                let tensor = tensor.unwrap();
+                let mut values = tensor.to_f32().unwrap();
+                values[0] += 1.0;
+                let dims = tensor.dims.clone();
+                *tensor = uniseg_onnx::proto::TensorProto::from_f32(weight, &dims, &values);
+            }
+            Ok(open_engine(&part.with_graph(uniseg_onnx::encode(&proto)), &options)?.engine)
+        },
+        &mut |_, _| {},
+    )
+    .unwrap();
+    let first = bisection.first_beyond(1e-4).unwrap();
+    println!("{first:?}");
+    assert_eq!(
+        (first.node.as_str(), first.op.as_str()),
+        (broken.as_str(), "Conv")
+    );
+}
+
+#[test]
+fn verify_compares_the_checkpoint_and_bisects() {
+    let Some(golden) = golden("verify_compares_the_checkpoint_and_bisects") else {
+        return;
+    };
+    let model = artefacts::small(&golden);
+    let checkpoint = kept("artefacts").join("uniseg-small");
+    let said = uniseg([
+        "verify",
+        model.to_str().unwrap(),
+        "--checkpoint",
+        checkpoint.to_str().unwrap(),
+        "--bisect",
+        "--json",
+    ])
+    .succeeds();
+    let said: Value = serde_json::from_str(&said).unwrap();
+    let engines = said["comparisons"][1]["engines"].to_string();
+    assert!(
+        engines.contains("burn") && engines.contains("onnxruntime"),
+        "{engines}"
+    );
+    let nodes = said["bisection"]["nodes"].as_array().unwrap();
+    assert!(nodes.len() > 80);
+    for node in nodes {
+        assert!(node["max_rel"].as_f64().unwrap() < 1e-4, "{node}");
+        assert!(!node["shape"].as_array().unwrap().is_empty(), "{node}");
+    }
+}
