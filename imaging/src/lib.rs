@@ -69,5 +69,5 @@ pub use metrics::{Agreement, SurfaceDistances, TaskAgreement, dice, label_counts
 pub use ndarray;
 pub use recipe::{Preprocessed, Recipe};
 pub use resample::{Interpolation, resample, resample_labels, separate_axis};
-pub use restore::Restore;
+pub use restore::{LabelStream, Restore};
 pub use volume::Volume;

@@ -51,6 +51,14 @@ pub enum RuntimeError {
         /// Number of channels given.
         found: usize,
     },
+    /// Tasks that see different images were to run on the same windows.
+    #[error("tasks \"{first}\" and \"{other}\" are not preprocessed alike and cannot run together")]
+    TasksDiffer {
+        /// Name of the first task.
+        first: String,
+        /// Name of the task that differs from it.
+        other: String,
+    },
     /// A task of the manifest does not fit the network of the manifest.
     #[error("task \"{task}\" does not fit the network's {slots} input slots and {classes} classes")]
     TaskOutsideNetwork {
@@ -221,6 +229,9 @@ pub enum RuntimeError {
         /// Names, types and shapes that came.
         found: String,
     },
+    /// Somebody asked the work to stop.
+    #[error("stopped before it was done")]
+    Cancelled,
     /// The network returned infinities or no numbers at all.
     #[error("{engine} returned values that are not finite; is the input corrupt?")]
     NotFinite {
@@ -230,6 +241,27 @@ pub enum RuntimeError {
 }
 
 impl RuntimeError {
+    /// Whether an engine, or the device behind it, ran out of memory.
+    ///
+    /// Engines say so in words only; these are those of C++'s allocator, of ONNX Runtime's arena
+    /// and of CUDA.
+    pub fn is_out_of_memory(&self) -> bool {
+        const WORDS: [&str; 6] = [
+            "bad_alloc",
+            "bad allocation",
+            "failed to allocate memory",
+            "out of memory",
+            "out_of_memory",
+            "available memory",
+        ];
+        let (RuntimeError::Run { source, .. } | RuntimeError::OpenSession { source, .. }) = self
+        else {
+            return false;
+        };
+        let said = source.to_string().to_lowercase();
+        WORDS.iter().any(|words| said.contains(words))
+    }
+
     /// Checks the number of channels that `task` got.
     ///
     /// Errors: [`RuntimeError::ChannelCount`], naming the modalities expected.

@@ -17,6 +17,7 @@
 //! how a network was trained nor how it was exported: everything it needs is in the artefact.
 //! It prints nothing; progress and notes are handed to the caller.
 
+mod cancel;
 mod case;
 mod compare;
 mod engine;
@@ -25,6 +26,7 @@ mod forward;
 mod library;
 mod model;
 mod output;
+mod predictor;
 mod statistics;
 mod tasks;
 mod tensor;
@@ -34,7 +36,10 @@ mod window;
 #[cfg(test)]
 mod testing;
 
-pub use case::{Case, CaseResult, Progress, Segmentation, segment_case};
+pub use cancel::CancelToken;
+pub use case::{
+    Case, CaseResult, Progress, Request, Segmentation, Timing, Together, group_tasks, segment_case,
+};
 pub use compare::{Comparison, TaskDifference, compare, random_patch};
 pub use engine::{Engine, EngineKind, EngineOptions, OpenedEngine, open_engine};
 pub use error::{Cause, RuntimeError};
@@ -45,8 +50,12 @@ pub use library::{
 };
 pub use model::Model;
 pub use output::{write_labels, write_statistics};
+pub use predictor::{EachTask, Predictor, WholeModel};
 pub use statistics::{LabelStatistics, STATISTICS_VERSION, Statistics};
 pub use tasks::{TaskChoice, select_tasks};
 pub use tensor::{Tensor, TensorView};
 pub use threads::limit_threads;
-pub use window::{Window, WindowOptions, WindowPlan, WindowProgress, gaussian, predict};
+pub use window::{
+    Slab, Window, WindowOptions, WindowPlan, WindowProgress, WindowReport, WindowRun, gaussian,
+    predict, predict_slabs,
+};

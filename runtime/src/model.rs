@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use uniseg_onnx::{Artefact, Bytes, Manifest};
+use uniseg_onnx::{Artefact, Bytes, Dim, IMAGE, Manifest, proto::ModelProto};
 
 use crate::RuntimeError;
 
@@ -14,6 +14,7 @@ use crate::RuntimeError;
 pub struct Model {
     manifest: Manifest,
     bytes: Bytes,
+    batches: bool,
 }
 
 impl Model {
@@ -35,12 +36,29 @@ impl Model {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// Whether the graph leaves the number of windows open; otherwise it takes one at a time.
+    pub fn batches(&self) -> bool {
+        self.batches
+    }
 }
 
 /// An artefact is checked when it is made; the decoded graph is dropped, engines read the bytes.
 impl From<Artefact> for Model {
     fn from(artefact: Artefact) -> Model {
-        let (_, manifest, bytes) = artefact.into_parts();
-        Model { manifest, bytes }
+        let (graph, manifest, bytes) = artefact.into_parts();
+        Model {
+            batches: batches(&graph),
+            manifest,
+            bytes,
+        }
     }
+}
+
+/// Whether the first axis of the input `image` has a name instead of a number.
+fn batches(model: &ModelProto) -> bool {
+    let inputs = model.graph.iter().flat_map(|graph| &graph.input);
+    let image = inputs.filter(|input| input.name == IMAGE);
+    let mut shapes = image.filter_map(|image| image.tensor_type()?.1);
+    shapes.any(|dims| matches!(dims.first(), Some(Dim::Named(_))))
 }
