@@ -57,6 +57,7 @@ pub mod volume;
 
 pub use crop::BoundingBox;
 pub use error::ImagingError;
+pub use format::atomic::{abandon_writes, write_atomically};
 pub use format::nifti::{
     HeaderWarning, NiftiChannels, NiftiFault, NiftiHeader, NiftiImage, NiftiVersion, read_nifti,
     read_nifti_channels, write_image, write_labels,

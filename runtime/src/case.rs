@@ -1,5 +1,6 @@
 //! One patient, one examination: from image files to labels on the image's own grid.
 
+mod coarse;
 mod preparation;
 mod restoring;
 mod together;

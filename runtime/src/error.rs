@@ -5,7 +5,7 @@ use std::{error::Error, io, path::PathBuf};
 use uniseg_imaging::ImagingError;
 use uniseg_onnx::{OnnxError, Task};
 
-use crate::{EngineKind, LibraryError};
+use crate::{CohortError, EngineKind, LibraryError, MemoryBound};
 
 /// A foreign library's error, kept for its message.
 pub type Cause = Box<dyn Error + Send + Sync>;
@@ -228,6 +228,41 @@ pub enum RuntimeError {
         expected: [usize; 5],
         /// Names, types and shapes that came.
         found: String,
+    },
+    /// A priority names nothing.
+    #[error("--priority names {name:?}, which is neither a task nor a label of {}", tasks.join(", "))]
+    UnknownPriority {
+        /// What it names.
+        name: String,
+        /// The tasks that are merged.
+        tasks: Vec<String>,
+    },
+    /// The tasks have more labels than a label map has values.
+    #[error("the tasks have more than 65535 labels together, which do not fit into one label map")]
+    TooManyLabels,
+    /// A label map is not on the grid of the map that it was to be merged into.
+    #[error("the labels of task \"{task}\" are not on the grid of the merged label map")]
+    MergeGrid {
+        /// Name of the task.
+        task: String,
+    },
+    /// A list of cases cannot be used.
+    #[error(transparent)]
+    Cohort(#[from] CohortError),
+    /// A case does not fit into the memory that it may use.
+    #[error(
+        "the case needs about {needed}, more than the {bound} allowed: {images} for its images and \
+         labels, {network} for one call of the network; allow more, or crop the images"
+    )]
+    MemoryBound {
+        /// What is allowed.
+        bound: MemoryBound,
+        /// What is needed at the least.
+        needed: MemoryBound,
+        /// Images, the network's image and label maps.
+        images: MemoryBound,
+        /// Weights and one call of the network.
+        network: MemoryBound,
     },
     /// Somebody asked the work to stop.
     #[error("stopped before it was done")]

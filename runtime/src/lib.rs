@@ -19,11 +19,15 @@
 
 mod cancel;
 mod case;
+mod cohort;
 mod compare;
 mod engine;
 mod error;
+mod footprint;
 mod forward;
 mod library;
+mod memory;
+mod merge;
 mod model;
 mod output;
 mod predictor;
@@ -40,16 +44,20 @@ pub use cancel::CancelToken;
 pub use case::{
     Case, CaseResult, Progress, Request, Segmentation, Timing, Together, group_tasks, segment_case,
 };
+pub use cohort::{CohortCase, CohortError, Shard, find_cases};
 pub use compare::{Comparison, TaskDifference, compare, random_patch};
 pub use engine::{Engine, EngineKind, EngineOptions, OpenedEngine, open_engine};
 pub use error::{Cause, RuntimeError};
+pub use footprint::Footprint;
 pub use forward::forward;
 pub use library::{
     Candidate, Flavour, InstallStep, LibraryError, LibrarySource, OrtLibrary, Problem,
     Surroundings, find_ort, install_ort, list_ort,
 };
+pub use memory::{MemoryBound, MemoryEstimate, fit_memory};
+pub use merge::{MERGED_VERSION, Merge, MergedLabel, MergedTable};
 pub use model::Model;
-pub use output::{write_labels, write_statistics};
+pub use output::{write_labels, write_merged, write_statistics};
 pub use predictor::{EachTask, Predictor, WholeModel};
 pub use statistics::{LabelStatistics, STATISTICS_VERSION, Statistics};
 pub use tasks::{TaskChoice, select_tasks};

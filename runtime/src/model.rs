@@ -4,7 +4,7 @@ use std::path::Path;
 
 use uniseg_onnx::{Artefact, Bytes, Dim, IMAGE, Manifest, proto::ModelProto};
 
-use crate::RuntimeError;
+use crate::{Footprint, RuntimeError};
 
 /// A checked artefact: its manifest, and exactly the bytes that were checked.
 ///
@@ -15,6 +15,7 @@ pub struct Model {
     manifest: Manifest,
     bytes: Bytes,
     batches: bool,
+    footprint: Footprint,
 }
 
 impl Model {
@@ -41,6 +42,11 @@ impl Model {
     pub fn batches(&self) -> bool {
         self.batches
     }
+
+    /// What one window costs.
+    pub fn footprint(&self) -> &Footprint {
+        &self.footprint
+    }
 }
 
 /// An artefact is checked when it is made; the decoded graph is dropped, engines read the bytes.
@@ -49,6 +55,12 @@ impl From<Artefact> for Model {
         let (graph, manifest, bytes) = artefact.into_parts();
         Model {
             batches: batches(&graph),
+            footprint: graph
+                .graph
+                .as_ref()
+                .map_or_else(Footprint::default, |graph| {
+                    Footprint::of(graph, &manifest.network)
+                }),
             manifest,
             bytes,
         }

@@ -30,6 +30,9 @@ pub struct WindowOptions {
     pub mirror: bool,
     /// Call windows background that hold nothing but air, without running the network.
     pub skip: bool,
+    /// Look for foreground at half the resolution first and call windows background in which
+    /// none was seen; [`crate::Case`] does that, [`predict`] does not.
+    pub fast: bool,
     /// Windows, or mirror views of them, that one call of the network takes, if it takes more
     /// than one.
     pub batch: NonZeroUsize,
@@ -42,6 +45,7 @@ impl WindowOptions {
             step: manifest.inference.step,
             mirror: manifest.inference.mirror,
             skip: false,
+            fast: false,
             batch: NonZeroUsize::MIN,
         }
     }

@@ -14,6 +14,7 @@ const OPTIONS: WindowOptions = WindowOptions {
     step: 0.5,
     mirror: false,
     skip: false,
+    fast: false,
     batch: std::num::NonZeroUsize::MIN,
 };
 

@@ -9,7 +9,9 @@ use ndarray::Array3;
 use uniseg_imaging::{Preprocessed, Volume};
 use uniseg_onnx::{Manifest, Task};
 
-use super::{Case, Preparation, Progress, Segmentation, file_name, restoring::Restoring};
+use super::{
+    Case, Preparation, Progress, Segmentation, coarse::region, file_name, restoring::Restoring,
+};
 use crate::{
     CancelToken, Engine, Model, Predictor, RuntimeError, Statistics, WholeModel, WindowOptions,
     WindowReport, WindowRun, predict_slabs, statistics::Origin,
@@ -149,11 +151,15 @@ impl Case {
         };
         cancel.check()?;
         let begin = Instant::now();
+        let region = match options.fast {
+            true => region(predictor, &request, prepared)?,
+            false => None,
+        };
         let run = WindowRun {
             manifest,
             tasks,
             channels: prepared.channels.view(),
-            region: None,
+            region: region.as_ref().map(|region| region.view()),
             options,
             cancel,
         };
