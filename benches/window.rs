@@ -45,7 +45,11 @@ fn sliding_window(criterion: &mut Criterion) {
         ("step 0.25", 0.25, false),
         ("step 0.5, mirrored", 0.5, true),
     ] {
-        let options = WindowOptions { step, mirror };
+        let options = WindowOptions {
+            step,
+            mirror,
+            ..WindowOptions::of(&manifest)
+        };
         let mut run = || {
             let done = &mut |_| {};
             predict(

@@ -6,6 +6,7 @@ mod cli;
 mod evaluation;
 #[cfg(feature = "train")]
 mod html;
+mod interrupt;
 #[cfg(feature = "train")]
 mod plot;
 mod preview;

@@ -6,6 +6,7 @@ mod count;
 #[cfg(feature = "train")]
 pub(crate) use count::CountProgress;
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -37,7 +38,12 @@ pub(crate) fn note(text: &str) {
 
 /// Prints an error and its causes as one sentence.
 pub(crate) fn error(error: &anyhow::Error) {
-    let mut sentence = String::from("uniseg: ");
+    note(&format!("uniseg: {}", sentence(error)));
+}
+
+/// An error and its causes as one sentence.
+pub(crate) fn sentence(error: &anyhow::Error) -> String {
+    let mut sentence = String::new();
     let mut last = String::new();
     for cause in error.chain().map(ToString::to_string) {
         // Transparent errors repeat their source's text.
@@ -50,7 +56,7 @@ pub(crate) fn error(error: &anyhow::Error) {
         sentence.push_str(&cause);
         last = cause;
     }
-    note(&sentence);
+    sentence
 }
 
 /// A progress bar: on a terminal, hidden elsewhere.
@@ -66,6 +72,8 @@ pub(crate) fn bar() -> ProgressBar {
 /// Shows where a case is: a bar on a terminal, nothing elsewhere.
 pub(crate) struct CaseProgress {
     bar: ProgressBar,
+    /// Windows in a call so far.
+    batch: Cell<usize>,
 }
 
 impl CaseProgress {
@@ -77,7 +85,10 @@ impl CaseProgress {
         {
             bar.set_style(style);
         }
-        Self { bar }
+        Self {
+            bar,
+            batch: Cell::new(0),
+        }
     }
 
     pub(crate) fn show(&self, progress: Progress<'_>) {
@@ -85,6 +96,13 @@ impl CaseProgress {
             Progress::Reading(path) => self.message(format!("reading {}", path.display())),
             Progress::Preprocessing(task) => self.message(format!("{}: resampling", task.name)),
             Progress::Window(task, windows) => {
+                let before = self.batch.replace(windows.batch);
+                if windows.done > 0 && windows.batch < before {
+                    self.note(&format!(
+                        "memory ran out with {before} windows in a call: going on with {}",
+                        windows.batch
+                    ));
+                }
                 self.bar.set_length(windows.total as u64);
                 self.bar.set_position(windows.done as u64);
                 self.message(format!("{}: windows", task.name));
@@ -94,13 +112,11 @@ impl CaseProgress {
     }
 
     /// Names the case that the next steps are of.
-    #[cfg(feature = "train")]
     pub(crate) fn begin(&self, text: String) {
         self.bar.set_prefix(text);
     }
 
     /// Says something without tearing the bar.
-    #[cfg(feature = "train")]
     pub(crate) fn note(&self, text: &str) {
         self.bar.suspend(|| note(text));
     }

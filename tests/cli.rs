@@ -10,7 +10,7 @@ use crate::support::{artefacts, golden, names_in, ort, uniseg};
 
 #[test]
 fn help_reads_well() {
-    let commands: [&[&str]; 17] = [
+    let commands: [&[&str]; 18] = [
         &[],
         &["import"],
         &["export"],
@@ -27,6 +27,7 @@ fn help_reads_well() {
         &["finetune"],
         &["bench"],
         &["bench", "train"],
+        &["bench", "case"],
         &["demo"],
     ];
     for command in commands {

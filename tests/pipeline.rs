@@ -39,6 +39,8 @@ fn segment(
         &task,
         "--step",
         &step,
+        // The reference runs every window.
+        "--no-skip",
         "-o",
         output.to_str().unwrap(),
     ];

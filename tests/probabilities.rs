@@ -46,6 +46,7 @@ fn check(
             &WindowOptions {
                 step: 0.5,
                 mirror: false,
+                ..WindowOptions::of(model.manifest())
             },
             &mut |progress| steps.push((progress.done, progress.total)),
         )

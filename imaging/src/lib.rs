@@ -57,6 +57,7 @@ pub mod volume;
 
 pub use crop::BoundingBox;
 pub use error::ImagingError;
+pub use format::atomic::{abandon_writes, write_atomically};
 pub use format::nifti::{
     HeaderWarning, NiftiChannels, NiftiFault, NiftiHeader, NiftiImage, NiftiVersion, read_nifti,
     read_nifti_channels, write_image, write_labels,
@@ -69,5 +70,5 @@ pub use metrics::{Agreement, SurfaceDistances, TaskAgreement, dice, label_counts
 pub use ndarray;
 pub use recipe::{Preprocessed, Recipe};
 pub use resample::{Interpolation, resample, resample_labels, separate_axis};
-pub use restore::Restore;
+pub use restore::{LabelStream, Restore};
 pub use volume::Volume;

@@ -1,8 +1,10 @@
 //! From the network's grid back to the voxels of the file.
 
-use ndarray::{Array2, Array3, ArrayView2, ArrayView4, ArrayViewMut2, Axis, Zip};
-use rayon::prelude::*;
+mod stream;
 
+use ndarray::{Array3, ArrayView4};
+
+pub use self::stream::LabelStream;
 use crate::crop::BoundingBox;
 use crate::error::ImagingError;
 use crate::geometry::{Extent, SpacingMm};
@@ -43,38 +45,22 @@ impl Restore {
     ///
     /// Probabilities are interpolated linearly (nearest along a coarse axis), the first class with
     /// the highest wins, voxels outside the crop are 0. One slice is done at a time: the classes
-    /// never exist at full resolution together.
+    /// never exist at full resolution together. See [`Restore::stream`] where they should not
+    /// exist together at the target's resolution either.
     ///
     /// Errors: [`ImagingError::ProbabilityShape`], [`ImagingError::TooManyClasses`].
     /// Source: nnU-Net v1, `save_segmentation_nifti_from_softmax`.
     pub fn labels(&self, probabilities: ArrayView4<'_, f32>) -> Result<Array3<u16>, ImagingError> {
-        let (classes, z, y, x) = probabilities.dim();
-        let found = Extent::from_zyx([z, y, x]);
-        if found != self.target || classes == 0 || found.zyx().contains(&0) {
-            return Err(ImagingError::ProbabilityShape {
-                classes,
-                found,
-                expected: self.target,
-            });
-        }
-        if u16::try_from(classes - 1).is_err() {
-            return Err(ImagingError::TooManyClasses { found: classes });
-        }
-        let [taps_z, taps_y, taps_x] = self.taps();
-        let mut labels = Array3::zeros(self.original.zyx());
-        let mut inside = self.crop.view_mut(labels.view_mut());
-        let slices: Vec<_> = inside.axis_iter_mut(Axis(0)).zip(&taps_z).collect();
-        slices
-            .into_par_iter()
-            .for_each_init(Scratch::default, |scratch, (mut out, tap)| {
-                for (label, class) in probabilities.outer_iter().enumerate() {
-                    let low = class.index_axis(Axis(0), tap.low);
-                    let high = class.index_axis(Axis(0), tap.high);
-                    scratch.blend_planes(low, high, tap.share);
-                    scratch.vote(label as u16, &taps_y, &taps_x, &mut out);
-                }
-            });
-        Ok(labels)
+        let mut stream = self.stream(probabilities.dim().0)?;
+        stream.push(probabilities)?;
+        stream.finish()
+    }
+
+    /// The same from probabilities of `classes` classes that come plane by plane.
+    ///
+    /// Errors: [`ImagingError::ProbabilityShape`] without classes, [`ImagingError::TooManyClasses`].
+    pub fn stream(&self, classes: usize) -> Result<LabelStream<'_>, ImagingError> {
+        LabelStream::new(self, classes)
     }
 
     /// Which probabilities make a voxel of the crop, per axis.
@@ -93,67 +79,6 @@ impl Restore {
             }
         })
     }
-}
-
-/// Buffers of one slice.
-#[derive(Default)]
-struct Scratch {
-    /// One class between two planes of the target grid.
-    plane: Array2<f64>,
-    /// One class between two rows of `plane`.
-    row: Vec<f64>,
-    /// Highest probability so far, on the original grid.
-    best: Array2<f64>,
-}
-
-impl Scratch {
-    fn blend_planes(&mut self, low: ArrayView2<'_, f32>, high: ArrayView2<'_, f32>, share: f64) {
-        if self.plane.dim() != low.dim() {
-            self.plane = Array2::zeros(low.dim());
-        }
-        Zip::from(&mut self.plane)
-            .and(low)
-            .and(high)
-            .for_each(|out, low, high| {
-                *out = blend(f64::from(*low), f64::from(*high), share);
-            });
-    }
-
-    /// Gives every voxel to this class where it is more probable than all classes before it.
-    fn vote(
-        &mut self,
-        label: u16,
-        taps_y: &[LinearTap],
-        taps_x: &[LinearTap],
-        labels: &mut ArrayViewMut2<'_, u16>,
-    ) {
-        let first = label == 0;
-        if self.best.dim() != labels.dim() {
-            self.best = Array2::zeros(labels.dim());
-        }
-        let Self { plane, row, best } = self;
-        let rows = best.outer_iter_mut().zip(labels.outer_iter_mut());
-        for ((mut best, mut labels), tap) in rows.zip(taps_y) {
-            row.clear();
-            let (low, high) = (plane.row(tap.low), plane.row(tap.high));
-            row.extend(
-                low.iter()
-                    .zip(high)
-                    .map(|(low, high)| blend(*low, *high, tap.share)),
-            );
-            for ((best, voxel), tap) in best.iter_mut().zip(&mut labels).zip(taps_x) {
-                let value = blend(row[tap.low], row[tap.high], tap.share);
-                if first || value > *best {
-                    *best = value;
-                    *voxel = label;
-                }
-            }
-        }
-    }
-}
-
-fn blend(low: f64, high: f64, share: f64) -> f64 {
-    (1.0 - share) * low + share * high
 }
 
 #[cfg(test)]

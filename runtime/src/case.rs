@@ -1,18 +1,19 @@
 //! One patient, one examination: from image files to labels on the image's own grid.
 
+mod coarse;
 mod preparation;
+mod restoring;
+mod together;
 
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array3, ArrayView4};
+use ndarray::Array3;
 use uniseg_imaging::{NiftiHeader, NiftiImage, Preprocessed, Volume, read_nifti};
-use uniseg_onnx::{Manifest, Task};
+use uniseg_onnx::Task;
 
 use self::preparation::Preparation;
-use crate::{
-    Engine, Model, RuntimeError, Statistics, WindowOptions, WindowProgress, predict,
-    statistics::Origin,
-};
+pub use self::together::{Request, Timing, Together, group_tasks};
+use crate::{Engine, Model, RuntimeError, Statistics, WindowOptions, WindowProgress};
 
 /// How far apart the corners of two channels may lie, in smallest voxel sizes: headers store
 /// their affine in f32 and as a quaternion, which differ by less. The recipe asks for the same,
@@ -156,100 +157,6 @@ impl Case {
     /// What was repaired or doubtful in the files, each line with its file's name.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
-    }
-
-    /// Segments the case for one task of `model`.
-    ///
-    /// Preprocessing is kept for the next task: call this for one task after another.
-    ///
-    /// Errors: [`RuntimeError::ChannelCount`] if the task takes another number of files, and the
-    /// failures of preprocessing, of [`predict`] and of the way back.
-    pub fn segment(
-        &mut self,
-        model: &Model,
-        engine: &mut dyn Engine,
-        task: &Task,
-        options: &WindowOptions,
-        progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Segmentation, RuntimeError> {
-        RuntimeError::check_channels(task, self.images.len())?;
-        let manifest = model.manifest();
-        let prepared = self.prepare(task, progress)?;
-        let probabilities = predict(
-            engine,
-            manifest,
-            task,
-            prepared.channels.view(),
-            options,
-            &mut |done| progress(Progress::Window(task, done)),
-        )?;
-        progress(Progress::Restoring(task));
-        let labels = prepared
-            .restore
-            .labels(probabilities.view())
-            .map_err(|source| RuntimeError::Restore {
-                task: task.name.clone(),
-                source,
-            })?;
-        drop(probabilities);
-        let statistics = self.count(manifest, task, engine.name(), *options, &labels);
-        Ok(Segmentation {
-            task: task.clone(),
-            labels,
-            statistics,
-        })
-    }
-
-    /// The network's image for `task`, (channel, z, y, x) on the task's grid.
-    ///
-    /// Errors: [`RuntimeError::ChannelCount`], and the failures of preprocessing.
-    pub fn network_image(&mut self, task: &Task) -> Result<ArrayView4<'_, f32>, RuntimeError> {
-        RuntimeError::check_channels(task, self.images.len())?;
-        Ok(self.prepare(task, &mut |_| {})?.channels.view())
-    }
-
-    fn prepare(
-        &mut self,
-        task: &Task,
-        progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<&Preprocessed, RuntimeError> {
-        let wanted = Preparation::of(task);
-        let kept = self.prepared.take().filter(|(done, _)| *done == wanted);
-        let prepared = match kept {
-            Some((_, prepared)) => prepared,
-            None => {
-                progress(Progress::Preprocessing(task));
-                let recipe = wanted.recipe(&task.name)?;
-                let volumes: Vec<&Volume<f32>> =
-                    self.images.iter().map(|image| &image.volume).collect();
-                recipe
-                    .apply(&volumes)
-                    .map_err(|source| RuntimeError::Preprocess {
-                        task: task.name.clone(),
-                        source,
-                    })?
-            }
-        };
-        Ok(&self.prepared.insert((wanted, prepared)).1)
-    }
-
-    fn count(
-        &self,
-        manifest: &Manifest,
-        task: &Task,
-        engine: &str,
-        options: WindowOptions,
-        labels: &Array3<u16>,
-    ) -> Statistics {
-        let origin = Origin {
-            manifest,
-            task,
-            engine,
-            options,
-            inputs: self.paths.iter().map(|path| file_name(path)).collect(),
-            warnings: self.warnings.clone(),
-        };
-        Statistics::count(labels.view(), self.image().geometry(), origin)
     }
 }
 

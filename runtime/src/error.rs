@@ -5,7 +5,7 @@ use std::{error::Error, io, path::PathBuf};
 use uniseg_imaging::ImagingError;
 use uniseg_onnx::{OnnxError, Task};
 
-use crate::{EngineKind, LibraryError};
+use crate::{CohortError, EngineKind, LibraryError, MemoryBound};
 
 /// A foreign library's error, kept for its message.
 pub type Cause = Box<dyn Error + Send + Sync>;
@@ -50,6 +50,14 @@ pub enum RuntimeError {
         expected: Vec<String>,
         /// Number of channels given.
         found: usize,
+    },
+    /// Tasks that see different images were to run on the same windows.
+    #[error("tasks \"{first}\" and \"{other}\" are not preprocessed alike and cannot run together")]
+    TasksDiffer {
+        /// Name of the first task.
+        first: String,
+        /// Name of the task that differs from it.
+        other: String,
     },
     /// A task of the manifest does not fit the network of the manifest.
     #[error("task \"{task}\" does not fit the network's {slots} input slots and {classes} classes")]
@@ -236,6 +244,44 @@ pub enum RuntimeError {
         /// Names, types and shapes that came.
         found: String,
     },
+    /// A priority names nothing.
+    #[error("--priority names {name:?}, which is neither a task nor a label of {}", tasks.join(", "))]
+    UnknownPriority {
+        /// What it names.
+        name: String,
+        /// The tasks that are merged.
+        tasks: Vec<String>,
+    },
+    /// The tasks have more labels than a label map has values.
+    #[error("the tasks have more than 65535 labels together, which do not fit into one label map")]
+    TooManyLabels,
+    /// A label map is not on the grid of the map that it was to be merged into.
+    #[error("the labels of task \"{task}\" are not on the grid of the merged label map")]
+    MergeGrid {
+        /// Name of the task.
+        task: String,
+    },
+    /// A list of cases cannot be used.
+    #[error(transparent)]
+    Cohort(#[from] CohortError),
+    /// A case does not fit into the memory that it may use.
+    #[error(
+        "the case needs about {needed}, more than the {bound} allowed: {images} for its images and \
+         labels, {network} for one call of the network; allow more, or crop the images"
+    )]
+    MemoryBound {
+        /// What is allowed.
+        bound: MemoryBound,
+        /// What is needed at the least.
+        needed: MemoryBound,
+        /// Images, the network's image and label maps.
+        images: MemoryBound,
+        /// Weights and one call of the network.
+        network: MemoryBound,
+    },
+    /// Somebody asked the work to stop.
+    #[error("stopped before it was done")]
+    Cancelled,
     /// The network returned infinities or no numbers at all.
     #[error("{engine} returned values that are not finite; is the input corrupt?")]
     NotFinite {
@@ -245,6 +291,27 @@ pub enum RuntimeError {
 }
 
 impl RuntimeError {
+    /// Whether an engine, or the device behind it, ran out of memory.
+    ///
+    /// Engines say so in words only; these are those of C++'s allocator, of ONNX Runtime's arena
+    /// and of CUDA.
+    pub fn is_out_of_memory(&self) -> bool {
+        const WORDS: [&str; 6] = [
+            "bad_alloc",
+            "bad allocation",
+            "failed to allocate memory",
+            "out of memory",
+            "out_of_memory",
+            "available memory",
+        ];
+        let (RuntimeError::Run { source, .. } | RuntimeError::OpenSession { source, .. }) = self
+        else {
+            return false;
+        };
+        let said = source.to_string().to_lowercase();
+        WORDS.iter().any(|words| said.contains(words))
+    }
+
     /// Checks the number of channels that `task` got.
     ///
     /// Errors: [`RuntimeError::ChannelCount`], naming the modalities expected.

@@ -5,9 +5,10 @@ use uniseg_onnx::Network;
 
 use crate::{Engine, RuntimeError, Tensor, TensorView};
 
-/// Runs the network once on `image` [1, slots, D, H, W] for the task with index `task`.
+/// Runs the network once on `image` [n, slots, D, H, W] for the task with index `task`.
 ///
-/// Returns logits [1, classes, D, H, W] over the classes of all tasks.
+/// Returns logits [n, classes, D, H, W] over the classes of all tasks. More than one window needs
+/// an artefact whose batch is not fixed, see [`crate::Model::batches`].
 ///
 /// Errors: what the engine reports, and [`RuntimeError::WrongOutput`] if the graph does not give
 /// logits of the shape that `network` promises.
@@ -17,13 +18,14 @@ pub fn forward(
     image: ArrayView5<'_, f32>,
     task: u32,
 ) -> Result<Array5<f32>, RuntimeError> {
+    let windows = image.dim().0;
     let task = Array1::from_elem(1, i64::from(task));
     let outputs = engine.run(&[
         (uniseg_onnx::IMAGE, TensorView::F32(image.into_dyn())),
         (uniseg_onnx::TASK, TensorView::I64(task.view().into_dyn())),
     ])?;
     let [d, h, w] = network.patch_zyx;
-    let expected = [1, network.classes, d, h, w];
+    let expected = [windows, network.classes, d, h, w];
     let found: Vec<String> = outputs
         .iter()
         .map(|(name, tensor)| format!("{name} {tensor}"))

@@ -18,14 +18,20 @@
 //! how a network was trained nor how it was exported: everything it needs is in the artefact.
 //! It prints nothing; progress and notes are handed to the caller.
 
+mod cancel;
 mod case;
+mod cohort;
 mod compare;
 mod engine;
 mod error;
+mod footprint;
 mod forward;
 mod library;
+mod memory;
+mod merge;
 mod model;
 mod output;
+mod predictor;
 mod sample;
 mod statistics;
 mod tasks;
@@ -36,23 +42,34 @@ mod window;
 #[cfg(test)]
 mod testing;
 
-pub use case::{Case, CaseResult, Progress, Segmentation, segment_case};
+pub use cancel::CancelToken;
+pub use case::{
+    Case, CaseResult, Progress, Request, Segmentation, Timing, Together, group_tasks, segment_case,
+};
+pub use cohort::{CohortCase, CohortError, Shard, find_cases};
 pub use compare::{
     Accuracy, Bisection, Comparison, LabelAccuracy, NodeDifference, Opener, TaskDifference,
     accuracy, bisect, compare, random_patch,
 };
 pub use engine::{Engine, EngineKind, EngineOptions, OpenedEngine, open_engine};
 pub use error::{Cause, RuntimeError};
+pub use footprint::Footprint;
 pub use forward::forward;
 pub use library::{
     Candidate, Flavour, InstallStep, LibraryError, LibrarySource, OrtLibrary, Problem,
     Surroundings, find_ort, install_ort, list_ort,
 };
+pub use memory::{MemoryBound, MemoryEstimate, fit_memory};
+pub use merge::{MERGED_VERSION, Merge, MergedLabel, MergedTable};
 pub use model::Model;
-pub use output::{write_labels, write_statistics};
+pub use output::{write_labels, write_merged, write_statistics};
+pub use predictor::{EachTask, Predictor, WholeModel};
 pub use sample::{Sample, sample_windows};
 pub use statistics::{LabelStatistics, STATISTICS_VERSION, Statistics};
 pub use tasks::{TaskChoice, select_tasks};
 pub use tensor::{Tensor, TensorView};
 pub use threads::limit_threads;
-pub use window::{Window, WindowOptions, WindowPlan, WindowProgress, gaussian, predict};
+pub use window::{
+    Slab, Window, WindowOptions, WindowPlan, WindowProgress, WindowReport, WindowRun, gaussian,
+    predict, predict_slabs,
+};

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use uniseg_onnx::{Artefact, Bytes, Manifest};
+use uniseg_onnx::{Artefact, Bytes, Dim, IMAGE, Manifest, proto::ModelProto};
 
-use crate::RuntimeError;
+use crate::{Footprint, RuntimeError};
 
 /// A checked artefact: its manifest, and exactly the bytes that were checked.
 ///
@@ -14,6 +14,8 @@ use crate::RuntimeError;
 pub struct Model {
     manifest: Manifest,
     bytes: Bytes,
+    batches: bool,
+    footprint: Footprint,
 }
 
 impl Model {
@@ -51,12 +53,40 @@ impl Model {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// Whether the graph leaves the number of windows open; otherwise it takes one at a time.
+    pub fn batches(&self) -> bool {
+        self.batches
+    }
+
+    /// What one window costs.
+    pub fn footprint(&self) -> &Footprint {
+        &self.footprint
+    }
 }
 
 /// An artefact is checked when it is made; the decoded graph is dropped, engines read the bytes.
 impl From<Artefact> for Model {
     fn from(artefact: Artefact) -> Model {
-        let (_, manifest, bytes) = artefact.into_parts();
-        Model { manifest, bytes }
+        let (graph, manifest, bytes) = artefact.into_parts();
+        Model {
+            batches: batches(&graph),
+            footprint: graph
+                .graph
+                .as_ref()
+                .map_or_else(Footprint::default, |graph| {
+                    Footprint::of(graph, &manifest.network)
+                }),
+            manifest,
+            bytes,
+        }
     }
+}
+
+/// Whether the first axis of the input `image` has a name instead of a number.
+fn batches(model: &ModelProto) -> bool {
+    let inputs = model.graph.iter().flat_map(|graph| &graph.input);
+    let image = inputs.filter(|input| input.name == IMAGE);
+    let mut shapes = image.filter_map(|image| image.tensor_type()?.1);
+    shapes.any(|dims| matches!(dims.first(), Some(Dim::Named(_))))
 }

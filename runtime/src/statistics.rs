@@ -29,6 +29,12 @@ pub struct Statistics {
     pub step: f64,
     /// Whether mirror views were averaged.
     pub mirror: bool,
+    /// Whether windows that hold nothing but air were called background.
+    #[serde(default)]
+    pub skip: bool,
+    /// Whether only windows were run in which a look at half the resolution saw foreground.
+    #[serde(default)]
+    pub fast: bool,
     /// Names of the image files, without folders, in the order of the task's channels.
     pub inputs: Vec<String>,
     /// Volume of one voxel in millilitres.
@@ -100,6 +106,8 @@ impl Statistics {
             engine: engine.to_owned(),
             step: options.step,
             mirror: options.mirror,
+            skip: options.skip,
+            fast: options.fast,
             inputs,
             voxel_ml,
             labels,

@@ -7,7 +7,7 @@ use crate::RuntimeError;
 /// The tasks to run on one case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskChoice {
-    /// The tasks, in the manifest's order.
+    /// The tasks, in the order asked for; `all` is in the manifest's.
     pub tasks: Vec<Task>,
     /// One line for the user if the choice may hold more than was meant.
     pub note: Option<String>,
@@ -15,7 +15,7 @@ pub struct TaskChoice {
 
 /// Finds the tasks that `asked` means for a case of `channels` image files.
 ///
-/// `asked` is a task's name, alias or id; or `all`, which means every task that takes `channels`
+/// `asked` is a task's name, alias or id, or several of them with commas between; or `all`, which means every task that takes `channels`
 /// files; or `all:MODALITY`, which narrows that to tasks whose channels all have this modality (a
 /// file does not say what made it, so `all` alone runs the MR tasks on a CT too, and the note
 /// says so). Case is ignored.
@@ -34,14 +34,22 @@ pub fn select_tasks(
     if head.eq_ignore_ascii_case("all") {
         return all(manifest, channels, modality);
     }
-    let task = manifest
-        .task(asked)
-        .map_err(|source| RuntimeError::UnknownTask { source })?;
-    RuntimeError::check_channels(task, channels)?;
-    Ok(TaskChoice {
-        tasks: vec![task.clone()],
-        note: None,
-    })
+    // A name that has a comma in it is a name first.
+    let parts = match manifest.task(asked) {
+        Err(_) if asked.contains(',') => asked.split(',').map(str::trim).collect(),
+        _ => vec![asked],
+    };
+    let mut tasks: Vec<Task> = Vec::new();
+    for part in parts.into_iter().filter(|part| !part.is_empty()) {
+        let task = manifest
+            .task(part)
+            .map_err(|source| RuntimeError::UnknownTask { source })?;
+        RuntimeError::check_channels(task, channels)?;
+        if !tasks.iter().any(|known| known.id == task.id) {
+            tasks.push(task.clone());
+        }
+    }
+    Ok(TaskChoice { tasks, note: None })
 }
 
 fn all(
@@ -119,6 +127,15 @@ mod tests {
                 ["liver"]
             );
         }
+    }
+
+    #[test]
+    fn a_list_is_in_the_order_asked_for_and_each_once() {
+        let manifest = testing::manifest();
+        let choice = select_tasks(&manifest, "mr_liver, 0,Liver", 1).unwrap();
+        assert_eq!(names_of(&choice), ["mr_liver", "liver"]);
+        assert!(select_tasks(&manifest, "liver,whole_body", 1).is_err());
+        assert!(select_tasks(&manifest, "liver,spleen", 1).is_err());
     }
 
     #[test]

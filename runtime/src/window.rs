@@ -5,17 +5,21 @@
 //! `uniseg-imaging`'s.
 
 mod accumulate;
+mod empty;
 mod forward;
 mod gaussian;
 mod plan;
 
-use ndarray::{Array4, ArrayView4};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use ndarray::{Array4, ArrayView3, ArrayView4, s};
 use uniseg_onnx::{Manifest, Task};
 
 pub use self::gaussian::gaussian;
 pub use self::plan::{Window, WindowPlan};
-use self::{accumulate::Accumulator, forward::Forward};
-use crate::{Engine, RuntimeError};
+use self::{accumulate::Accumulator, empty::Background, forward::Forward};
+use crate::{CancelToken, Engine, Predictor, RuntimeError, WholeModel};
 
 /// How the window moves.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,14 +28,25 @@ pub struct WindowOptions {
     pub step: f64,
     /// Average over all mirror views of the manifest's mirror axes.
     pub mirror: bool,
+    /// Call windows background that hold nothing but air, without running the network.
+    pub skip: bool,
+    /// Look for foreground at half the resolution first and call windows background in which
+    /// none was seen; [`crate::Case`] does that, [`predict`] does not.
+    pub fast: bool,
+    /// Windows, or mirror views of them, that one call of the network takes, if it takes more
+    /// than one.
+    pub batch: NonZeroUsize,
 }
 
 impl WindowOptions {
-    /// The artefact's own defaults.
+    /// The artefact's own defaults: every window, one at a time.
     pub fn of(manifest: &Manifest) -> WindowOptions {
         WindowOptions {
             step: manifest.inference.step,
             mirror: manifest.inference.mirror,
+            skip: false,
+            fast: false,
+            batch: NonZeroUsize::MIN,
         }
     }
 }
@@ -39,10 +54,161 @@ impl WindowOptions {
 /// How many windows are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowProgress {
-    /// Windows that have been through the engine.
+    /// Windows that have been through the network, or were empty.
     pub done: usize,
     /// All windows of this volume.
     pub total: usize,
+    /// Windows in one call of the network. It falls where memory runs out.
+    pub batch: usize,
+}
+
+/// What to slide over, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub struct WindowRun<'a> {
+    /// The artefact's manifest.
+    pub manifest: &'a Manifest,
+    /// Tasks that see the same image: equal channels, slots and preprocessing.
+    pub tasks: &'a [&'a Task],
+    /// (channel, z, y, x) on the tasks' grid, in the order of their channels.
+    pub channels: ArrayView4<'a, f32>,
+    /// Where there can be foreground, (z, y, x) on the same grid; windows that miss it are
+    /// background. Everywhere if absent.
+    pub region: Option<ArrayView3<'a, bool>>,
+    /// How the window moves.
+    pub options: &'a WindowOptions,
+    /// Asked between windows.
+    pub cancel: &'a CancelToken,
+}
+
+/// Planes of one task's probabilities that no later window touches.
+#[derive(Debug, Clone)]
+pub struct Slab {
+    /// Place of the task in [`WindowRun::tasks`].
+    pub task: usize,
+    /// First plane along z. The slabs of a task come in order and leave nothing out.
+    pub first: usize,
+    /// Probabilities of the task's classes, (class, z, y, x).
+    pub probabilities: Array4<f32>,
+}
+
+/// What sliding took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WindowReport {
+    /// Windows of the volume.
+    pub windows: usize,
+    /// Those of them that were called background without running the network.
+    pub skipped: usize,
+    /// Time inside the network.
+    pub network: Duration,
+}
+
+/// Predicts tasks on a preprocessed volume and hands on their probabilities plane by plane.
+///
+/// Windows are visited in the order of z; `sink` gets planes as soon as no later window touches
+/// them. Probabilities are the first classes of a soft-max over all classes, so they need not sum
+/// to one.
+///
+/// Memory: beside the input and what `sink` keeps, for each task (its classes + 1) × (depth of a
+/// window + depth of a slab) × y × x × 4 bytes, and a window's input and output.
+///
+/// Errors: [`RuntimeError::ChannelCount`], a step or sigma out of range, whatever the network
+/// reports, outputs of the wrong shape or not finite, [`RuntimeError::Cancelled`], and those of
+/// `sink`.
+pub fn predict_slabs(
+    predictor: &mut dyn Predictor,
+    run: WindowRun<'_>,
+    progress: &mut dyn FnMut(WindowProgress),
+    sink: &mut dyn FnMut(Slab) -> Result<(), RuntimeError>,
+) -> Result<WindowReport, RuntimeError> {
+    let WindowRun {
+        manifest,
+        tasks,
+        channels,
+        options,
+        ..
+    } = run;
+    let (count, z, y, x) = channels.dim();
+    for task in tasks {
+        RuntimeError::check_channels(task, count)?;
+    }
+    let patch = manifest.network.patch_zyx;
+    let plan = WindowPlan::new([z, y, x], patch, options.step)?;
+    let importance = gaussian(patch, manifest.inference.gaussian_sigma)?;
+    let mut forward = Forward::new(predictor, manifest, tasks, options)?;
+    let depth = patch[0].min(z);
+    let mut means: Vec<_> = tasks
+        .iter()
+        .map(|task| Accumulator::new(task.labels.len(), depth, [y, x]))
+        .collect();
+    let background = tasks
+        .first()
+        .filter(|_| options.skip)
+        .map(|task| Background::of(task, channels));
+    let total = plan.len();
+    let mut state = WindowProgress {
+        done: 0,
+        total,
+        batch: forward.batch(),
+    };
+    let mut report = WindowReport {
+        windows: total,
+        ..WindowReport::default()
+    };
+    progress(state);
+    let mut rows = plan.rows().peekable();
+    while let Some(row) = rows.next() {
+        let (empty, full): (Vec<&Window>, Vec<&Window>) = row.iter().partition(|window| {
+            let empty = |background: &Background| background.fills(channels, window);
+            background.as_ref().is_some_and(empty) || run.misses(window)
+        });
+        for window in empty {
+            for mean in &mut means {
+                mean.add_background(window, importance.view());
+            }
+            report.skipped += 1;
+            state.done += 1;
+            progress(state);
+        }
+        // A few windows at a time, so that nobody waits long for an answer to Ctrl-C.
+        let mut rest = full.as_slice();
+        while !rest.is_empty() {
+            run.cancel.check()?;
+            let (now, later) = rest.split_at(forward.batch().min(rest.len()));
+            forward.run(channels, now, &mut |window, task, probabilities| {
+                means[task].add(now[window], probabilities, importance.view());
+            })?;
+            state.batch = forward.batch();
+            for _ in now {
+                state.done += 1;
+                progress(state);
+            }
+            rest = later;
+        }
+        let end = rows
+            .peek()
+            .and_then(|next| next.first())
+            .map_or(z, |window| window.volume[0].start);
+        for (task, mean) in means.iter_mut().enumerate() {
+            if let Some((first, probabilities)) = mean.take_until(end) {
+                sink(Slab {
+                    task,
+                    first,
+                    probabilities,
+                })?;
+            }
+        }
+    }
+    report.network = forward.network_time;
+    Ok(report)
+}
+
+impl WindowRun<'_> {
+    /// Whether the window lies outside the region in which there can be foreground.
+    fn misses(&self, window: &Window) -> bool {
+        let [z, y, x] = window.volume.clone();
+        self.region
+            .is_some_and(|region| !region.slice(s![z, y, x]).iter().any(|inside| *inside))
+    }
 }
 
 /// Predicts one task on a preprocessed volume.
@@ -51,10 +217,10 @@ pub struct WindowProgress {
 /// returns the probabilities of the task's classes, (class, z, y, x) on the same grid. They are
 /// the first classes of a soft-max over all classes, so they need not sum to one.
 ///
-/// Memory: beside the input, (classes of the task + 1) × voxels × 4 bytes.
+/// Memory: beside the input, classes of the task × voxels × 4 bytes, and that of
+/// [`predict_slabs`], which needs no volume of probabilities.
 ///
-/// Errors: [`RuntimeError::ChannelCount`], a step or sigma out of range, whatever the engine
-/// reports, and outputs of the wrong shape or not finite.
+/// Errors: those of [`predict_slabs`].
 pub fn predict(
     engine: &mut dyn Engine,
     manifest: &Manifest,
@@ -63,24 +229,24 @@ pub fn predict(
     options: &WindowOptions,
     progress: &mut dyn FnMut(WindowProgress),
 ) -> Result<Array4<f32>, RuntimeError> {
-    let (count, z, y, x) = channels.dim();
-    RuntimeError::check_channels(task, count)?;
-    let patch = manifest.network.patch_zyx;
-    let plan = WindowPlan::new([z, y, x], patch, options.step)?;
-    let importance = gaussian(patch, manifest.inference.gaussian_sigma)?;
-    let mut forward = Forward::new(engine, manifest, task, options.mirror)?;
-    let mut mean = Accumulator::new(task.labels.len(), [z, y, x]);
-    let total = plan.len();
-    progress(WindowProgress { done: 0, total });
-    for (index, window) in plan.windows().enumerate() {
-        let probabilities = forward.run(channels, &window)?;
-        mean.add(&window, probabilities, importance.view());
-        progress(WindowProgress {
-            done: index + 1,
-            total,
-        });
-    }
-    Ok(mean.finish())
+    let (_, z, y, x) = channels.dim();
+    let mut whole = Array4::zeros((task.labels.len(), z, y, x));
+    let run = WindowRun {
+        manifest,
+        tasks: &[task],
+        channels,
+        region: None,
+        options,
+        cancel: &CancelToken::new(),
+    };
+    let mut predictor = WholeModel::one_by_one(engine, &manifest.network);
+    predict_slabs(&mut predictor, run, progress, &mut |slab| {
+        let end = slab.first + slab.probabilities.dim().1;
+        let mut planes = whole.slice_mut(s![.., slab.first..end, .., ..]);
+        planes.assign(&slab.probabilities);
+        Ok(())
+    })?;
+    Ok(whole)
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+mod case;
+
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
@@ -24,6 +26,7 @@ pub(crate) struct Bench {
 #[derive(Subcommand)]
 enum What {
     Train(BenchTrain),
+    Case(case::BenchCase),
 }
 
 /// Measure training: steps a second, share of the time waiting for data, peak memory
@@ -57,6 +60,7 @@ struct BenchTrain {
 pub(super) fn run(command: Bench) -> anyhow::Result<Outcome> {
     match command.what {
         What::Train(command) => command.run(),
+        What::Case(command) => command.run(),
     }
 }
 

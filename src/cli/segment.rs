@@ -1,40 +1,85 @@
-use std::collections::HashSet;
+//! `uniseg segment`: one case, or as many as there are.
+
+mod cohort;
+mod outputs;
+
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::ensure;
 use clap::Args;
+use uniseg_imaging::ndarray::Array3;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
-    Case, EngineKind, Model, Segmentation, WindowOptions, open_engine, select_tasks, write_labels,
-    write_statistics,
+    CancelToken, Case, EngineKind, MemoryBound, Merge, MergedTable, Model, Predictor, Request,
+    RuntimeError, Segmentation, Shard, WholeModel, WindowOptions, find_cases, fit_memory,
+    group_tasks, open_engine, select_tasks, write_merged,
 };
 
 use super::{EngineArgs, EngineName, Outcome};
-use crate::{preview, report};
+use crate::{interrupt, preview, report};
 
-/// Segment a volume
+/// Most tasks that run on one window together, where that saves work: each needs memory of its
+/// own for a window's depth of the volume.
+const TOGETHER: usize = 4;
+
+/// Segment a volume, or many
 ///
 /// Reads a volume (one NIfTI file for each channel of the task), resamples and normalises it as
 /// the model was trained, segments it and writes the labels on the voxels of the first file.
+///
+/// Many cases: give a folder, a quoted pattern ('scans/*.nii.gz') or a table (.csv with the columns
+/// case, one or more images, and optionally task). Files called CASE_0000.nii.gz, CASE_0001.nii.gz
+/// are the channels of one case. Finished cases are skipped, a case that fails does not stop the
+/// others: a table at the end tells, and the exit code is 1.
 #[derive(Args)]
 pub(crate) struct Segment {
     /// The artefact
     model: PathBuf,
-    /// NIfTI files, one for each channel of the task, in the task's order
+    /// NIfTI files, one for each channel of the task, in the task's order; or a folder, a quoted
+    /// pattern or a .csv table of cases
     #[arg(required = true)]
     images: Vec<PathBuf>,
-    /// Task by name, alias or id; `all`, or `all:CT` for those of one modality
+    /// Task by name, alias or id, or several with commas; `all`, or `all:CT` for those of one
+    /// modality
     #[arg(short, long, value_name = "NAME|ID|all")]
     task: String,
     /// Label map to write (.nii or .nii.gz); or a folder, in which each task gets its files
     #[arg(short, long, value_name = "FILE|DIR")]
     output: PathBuf,
+    /// Also write one label map of all tasks, merged.nii.gz, and what its values mean, merged.json
+    #[arg(long)]
+    merge: bool,
+    /// Where tasks overlap: tasks or labels that win, the first over all others [default: the
+    /// tasks' order]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "merge")]
+    priority: Vec<String>,
     /// Distance of two windows as a fraction of the patch [default: the model's own]
     #[arg(long, value_name = "F")]
     step: Option<f64>,
     /// Average over all mirror views: slower, and better only for models trained with mirroring
     #[arg(long)]
     mirror: bool,
+    /// Run the network on windows of nothing but air, too
+    #[arg(long)]
+    no_skip: bool,
+    /// Look at half the resolution first and run only windows in which something may be: faster on
+    /// large volumes with small structures, and may miss some
+    #[arg(long)]
+    fast: bool,
+    /// Memory this process may use, as in 4G: estimated for each case before it starts; the batch
+    /// gives way, and cases are no longer read ahead
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<MemoryBound>,
+    /// Windows, or mirror views, in one call of the network, if the model takes more than one
+    #[arg(long, value_name = "N", default_value = "1")]
+    batch: NonZeroUsize,
+    /// This job's share of many cases, as in 2/8: every eighth, from the second on
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    /// Segment finished cases again
+    #[arg(long)]
+    again: bool,
     /// Engine to compute with
     #[arg(long, value_enum, default_value = "auto")]
     engine: EngineName,
@@ -48,216 +93,165 @@ pub(crate) struct Segment {
     preview: Option<PathBuf>,
 }
 
-/// Where the files of one task go.
-struct Outputs {
-    labels: PathBuf,
-    statistics: PathBuf,
-    preview: Option<PathBuf>,
-}
-
 pub(super) fn run(command: Segment) -> anyhow::Result<Outcome> {
     command.engine_args.limit_threads();
     let model = Model::open(&command.model)?;
-    let choice = select_tasks(model.manifest(), &command.task, command.images.len())?;
-    if let Some(note) = &choice.note {
-        report::note(note);
-    }
-    let outputs = command.outputs(&choice.tasks)?;
-    let mut options = WindowOptions::of(model.manifest());
-    options.step = command.step.unwrap_or(options.step);
-    options.mirror |= command.mirror;
-
-    let progress = report::CaseProgress::new();
-    let mut case = Case::read(&command.images, &mut |step| progress.show(step))?;
-    for warning in case.warnings() {
-        report::note(&format!("warning: {warning}"));
-    }
-    let kind: EngineKind = command.engine.into();
-    let opened = open_engine(&model, &command.engine_args.options(kind))?;
-    if let Some(note) = &opened.note {
-        report::note(note);
-    }
-    let mut engine = opened.engine;
-
-    let mut failed = 0;
-    for (task, outputs) in choice.tasks.iter().zip(&outputs) {
-        let result = case
-            .segment(&model, engine.as_mut(), task, &options, &mut |step| {
-                progress.show(step)
-            })
-            .map_err(anyhow::Error::from)
-            .and_then(|segmentation| {
-                outputs.write(&segmentation, &case)?;
-                Ok(segmentation)
-            });
-        progress.finish();
-        match result {
-            Ok(segmentation) => report::result(&table(&segmentation, &outputs.labels)),
-            // With one task its error is the command's; with several the others still run.
-            Err(error) if choice.tasks.len() == 1 => return Err(error),
-            Err(error) => {
-                report::error(&error.context(format!("task {} failed", task.name)));
-                failed += 1;
-            }
-        }
+    if let [input] = command.images.as_slice()
+        && let Some(cases) = find_cases(input).map_err(RuntimeError::from)?
+    {
+        return cohort::run(&command, &model, cases);
     }
     ensure!(
-        failed == 0,
-        "{failed} of {} tasks failed",
-        choice.tasks.len()
+        command.shard.is_none(),
+        "--shard is for many cases: give a folder, a pattern or a table"
     );
-    Ok(Outcome::Done)
+    command.one(&model)
 }
 
 impl Segment {
-    /// Decides where everything goes, and refuses what cannot work before any time is spent.
-    fn outputs(&self, tasks: &[Task]) -> anyhow::Result<Vec<Outputs>> {
-        let outputs = match labels_stem(&self.output) {
-            Some(stem) => {
-                ensure!(
-                    tasks.len() == 1,
-                    "{} tasks cannot share the label map {}: give a folder with -o",
-                    tasks.len(),
-                    self.output.display()
-                );
-                let statistics = self
-                    .statistics
-                    .clone()
-                    .unwrap_or_else(|| stem.with_extension("json"));
-                let labels = self.output.clone();
-                vec![Outputs {
-                    labels,
-                    statistics,
-                    preview: self.preview.clone(),
-                }]
-            }
-            None => {
-                ensure!(
-                    self.statistics.is_none() || tasks.len() == 1,
-                    "--statistics names one file, but there are {} tasks: leave it out, each task \
-                     gets its own in {}",
-                    tasks.len(),
-                    self.output.display()
-                );
-                ensure!(
-                    self.output.is_dir() || !self.output.exists(),
-                    "{} is a file that is there: name a folder, or a file that ends in .nii.gz",
-                    self.output.display()
-                );
-                tasks
-                    .iter()
-                    .map(|task| self.in_folder(task, tasks.len()))
-                    .collect()
-            }
-        };
-        let mut seen = HashSet::new();
-        for path in outputs.iter().flat_map(Outputs::paths) {
-            self.check(path)?;
-            let distinct = seen.insert(std::path::absolute(path)?);
-            ensure!(
-                distinct,
-                "two outputs would be written to {}",
-                path.display()
-            );
+    /// One case, whose channels are the files given.
+    fn one(&self, model: &Model) -> anyhow::Result<Outcome> {
+        let choice = select_tasks(model.manifest(), &self.task, self.images.len())?;
+        if let Some(note) = &choice.note {
+            report::note(note);
         }
-        Ok(outputs)
-    }
-
-    fn in_folder(&self, task: &Task, tasks: usize) -> Outputs {
-        // Names come from the model: only what is safe in a file name is kept.
-        let name: String = task
-            .name
-            .chars()
-            .map(|c| {
-                if c.is_alphanumeric() || c == '-' || c == '_' {
-                    c
-                } else {
-                    '_'
+        let outputs = self.outputs(&choice.tasks)?;
+        let options = self.window(model);
+        let cancel = interrupt::listen()?;
+        let progress = report::CaseProgress::new();
+        let mut case = Case::read(&self.images, &mut |step| progress.show(step))?;
+        for warning in case.warnings() {
+            report::note(&format!("warning: {warning}"));
+        }
+        let options = self.fit(model, &case, &choice.tasks, options)?;
+        let mut merge = self.merge(&choice.tasks, &case)?;
+        let mut opened = self.open(model)?;
+        let mut predictor = WholeModel::new(opened.as_mut(), model);
+        let tasks: Vec<&Task> = choice.tasks.iter().collect();
+        let mut failed = 0;
+        for group in groups(&predictor, &tasks) {
+            let request = Request {
+                manifest: model.manifest(),
+                tasks: &group,
+                options: &options,
+                cancel: &cancel,
+            };
+            let result = case
+                .segment_together(&mut predictor, request, &mut |step| progress.show(step))
+                .map_err(anyhow::Error::from)
+                .and_then(|found| {
+                    for segmentation in &found.segmentations {
+                        let place = tasks
+                            .iter()
+                            .position(|task| task.id == segmentation.task.id);
+                        if let Some(outputs) = place.and_then(|place| outputs.get(place)) {
+                            outputs.write(segmentation, case.header())?;
+                            if let Some(path) = &outputs.preview {
+                                preview::write(path, case.image(), segmentation)?;
+                            }
+                            progress.finish();
+                            report::result(&table(segmentation, &outputs.labels));
+                        }
+                        if let Some(merge) = &mut merge {
+                            merge.add(segmentation)?;
+                        }
+                    }
+                    Ok(())
+                });
+            progress.finish();
+            match result {
+                Ok(()) => {}
+                Err(error) if was_cancelled(&error, &cancel) => interrupt::end(),
+                // With one task its error is the command's; with several the others still run.
+                Err(error) if tasks.len() == 1 => return Err(error),
+                Err(error) => {
+                    let names: Vec<&str> = group.iter().map(|task| task.name.as_str()).collect();
+                    report::error(&error.context(format!("task {} failed", names.join(", "))));
+                    failed += group.len();
                 }
-            })
-            .collect();
-        let named = |extension: &str| self.output.join(format!("{name}.{extension}"));
-        let preview = self.preview.as_ref().map(|path| match tasks {
-            1 => path.clone(),
-            // One picture a task, told apart by its name.
-            _ => {
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-                path.with_file_name(format!("{stem}-{name}.png"))
             }
-        });
-        let statistics = self.statistics.clone().unwrap_or_else(|| named("json"));
-        Outputs {
-            labels: named("nii.gz"),
-            statistics,
-            preview,
         }
+        ensure!(failed == 0, "{failed} of {} tasks failed", tasks.len());
+        if let Some(merge) = merge {
+            let merged = merge.finish(case.image().geometry().spacing.voxel_ml());
+            write_merge(&merged, &case, &self.output)?;
+        }
+        Ok(Outcome::Done)
     }
 
-    /// An output must not replace an input, and its folder must exist.
-    fn check(&self, output: &Path) -> anyhow::Result<()> {
-        if let Ok(existing) = output.canonicalize() {
-            let inputs = self.images.iter().chain([&self.model]);
-            for input in inputs.filter_map(|input| input.canonicalize().ok()) {
-                ensure!(
-                    input != existing,
-                    "{} is an input: name another output",
-                    output.display()
-                );
-            }
-            ensure!(
-                !existing.is_dir(),
-                "{} is a folder, not a file",
-                output.display()
-            );
+    /// How the window moves.
+    fn window(&self, model: &Model) -> WindowOptions {
+        let mut options = WindowOptions::of(model.manifest());
+        options.step = self.step.unwrap_or(options.step);
+        options.mirror |= self.mirror;
+        options.skip = !self.no_skip;
+        options.fast = self.fast;
+        options.batch = self.batch;
+        options
+    }
+
+    /// The same with the batch that fits into `--memory` on this case.
+    fn fit(
+        &self,
+        model: &Model,
+        case: &Case,
+        tasks: &[Task],
+        options: WindowOptions,
+    ) -> anyhow::Result<WindowOptions> {
+        let Some(bound) = self.memory else {
+            return Ok(options);
+        };
+        let tasks: Vec<&Task> = tasks.iter().collect();
+        let fitted = fit_memory(bound, model, case, &tasks, options, self.merge)?;
+        if fitted.batch < options.batch {
+            let (asked, fitted) = (options.batch, fitted.batch);
+            report::note(&format!(
+                "{bound} hold {fitted} windows in a call, not {asked}"
+            ));
         }
-        match output.parent() {
-            // Made when there is something to put into it.
-            Some(folder) if folder == self.output => Ok(()),
-            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-                bail!(
-                    "the folder {} of the output does not exist: create it",
-                    folder.display()
-                )
-            }
-            _ => Ok(()),
+        Ok(fitted)
+    }
+
+    fn open(&self, model: &Model) -> anyhow::Result<Box<dyn uniseg_runtime::Engine>> {
+        let kind: EngineKind = self.engine.into();
+        let opened = open_engine(model, &self.engine_args.options(kind))?;
+        if let Some(note) = &opened.note {
+            report::note(note);
         }
+        Ok(opened.engine)
+    }
+
+    /// An empty merged map for the case, if one was asked for.
+    fn merge(&self, tasks: &[Task], case: &Case) -> anyhow::Result<Option<Merge>> {
+        if !self.merge {
+            return Ok(None);
+        }
+        let tasks: Vec<&Task> = tasks.iter().collect();
+        let extent = case.image().geometry().extent.zyx();
+        Ok(Some(Merge::new(&tasks, &self.priority, extent)?))
     }
 }
 
-impl Outputs {
-    fn paths(&self) -> impl Iterator<Item = &Path> {
-        [
-            Some(&self.labels),
-            Some(&self.statistics),
-            self.preview.as_ref(),
-        ]
-        .into_iter()
-        .flatten()
-        .map(PathBuf::as_path)
-    }
-
-    fn write(&self, segmentation: &Segmentation, case: &Case) -> anyhow::Result<()> {
-        if let Some(folder) = self.labels.parent() {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot create {}", folder.display()))?;
-        }
-        write_labels(segmentation, case.header(), &self.labels)?;
-        write_statistics(&segmentation.statistics, &self.statistics)?;
-        if let Some(path) = &self.preview {
-            preview::write(path, case.image(), segmentation)?;
-        }
-        Ok(())
-    }
+/// Tasks that run together: only where that saves work, as each needs memory of its own.
+fn groups<'a>(predictor: &dyn Predictor, tasks: &[&'a Task]) -> Vec<Vec<&'a Task>> {
+    let most = if predictor.shares_work() { TOGETHER } else { 1 };
+    group_tasks(tasks, most)
 }
 
-/// The path of a label map without `.nii` or `.nii.gz`, or `None` if it names a folder.
-fn labels_stem(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?;
-    let stem = name
-        .strip_suffix(".nii.gz")
-        .or_else(|| name.strip_suffix(".nii"))?;
-    // A dot in the stem must survive `with_extension`.
-    Some(path.with_file_name(format!("{stem}.json")))
+/// Whether the work ended because somebody pressed Ctrl-C.
+fn was_cancelled(error: &anyhow::Error, cancel: &CancelToken) -> bool {
+    let cancelled = matches!(error.downcast_ref(), Some(RuntimeError::Cancelled));
+    cancelled && cancel.is_cancelled()
+}
+
+/// Writes a merged map and its table into `folder`.
+fn write_merge(
+    merged: &(Array3<u16>, MergedTable),
+    case: &Case,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    let [map, json] = outputs::merged(folder);
+    Ok(write_merged(merged, case.header(), &map, &json)?)
 }
 
 fn table(segmentation: &Segmentation, labels: &Path) -> String {

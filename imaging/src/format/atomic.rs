@@ -1,17 +1,40 @@
 //! Files that are either whole or not there.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+
+/// Temporary files that are being written.
+static IN_FLIGHT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn in_flight() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    IN_FLIGHT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes every temporary file that this process is writing, and keeps it from ever starting or
+/// finishing another: for a process that is about to end while other threads still write.
+///
+/// What was renamed is complete and stays. A thread that writes now waits until the process ends.
+pub fn abandon_writes() {
+    let mut files = in_flight();
+    for file in std::mem::take(&mut *files) {
+        // It may be gone already; there is nobody left to tell.
+        let _ = std::fs::remove_file(file);
+    }
+    // Nobody gets this lock again.
+    std::mem::forget(files);
+}
 
 /// Writes through `fill` into a temporary file beside `path`, then renames it.
 ///
 /// The bytes reach the disk before the name does, so a full disk, a crash or a kill leaves either
 /// the old file or none. `gzip` compresses on the way; the same bytes in give the same bytes out.
-pub(crate) fn write_atomically(
+pub fn write_atomically(
     path: &Path,
     gzip: bool,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -28,7 +51,29 @@ pub(crate) fn write_atomically(
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    let temporary = builder.tempfile_in(folder)?;
+    let temporary = {
+        // Made and noted at once, so that no file is made that [`abandon_writes`] does not know.
+        let mut files = in_flight();
+        let temporary = builder.tempfile_in(folder)?;
+        files.insert(temporary.path().to_path_buf());
+        temporary
+    };
+    let noted = temporary.path().to_path_buf();
+    let filled = fill_and_sync(&temporary, gzip, fill);
+    let mut files = in_flight();
+    files.remove(&noted);
+    filled?;
+    temporary.persist(path).map_err(|failure| failure.error)?;
+    drop(files);
+    sync_folder(folder);
+    Ok(())
+}
+
+fn fill_and_sync(
+    temporary: &tempfile::NamedTempFile,
+    gzip: bool,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let buffered = BufWriter::with_capacity(1 << 16, temporary.as_file());
     let buffered = if gzip {
         let mut encoder = GzEncoder::new(buffered, Compression::new(6));
@@ -42,10 +87,7 @@ pub(crate) fn write_atomically(
     buffered
         .into_inner()
         .map_err(io::IntoInnerError::into_error)?
-        .sync_all()?;
-    temporary.persist(path).map_err(|failure| failure.error)?;
-    sync_folder(folder);
-    Ok(())
+        .sync_all()
 }
 
 /// Asks for the new name to be durable too. The file is complete either way, and some file
@@ -74,6 +116,49 @@ mod tests {
             assert_eq!(std::fs::read(&path)?, b"old");
             assert_eq!(std::fs::read_dir(folder.path())?.count(), 1);
         }
+        Ok(())
+    }
+
+    /// In a process of its own, because nothing can be written after it.
+    #[test]
+    fn abandoned_writes_leave_nothing_and_none_begins() -> io::Result<()> {
+        const CHILD: &str = "UNISEG_TEST_ABANDON";
+        if let Some(folder) = std::env::var_os(CHILD) {
+            let folder = PathBuf::from(folder);
+            write_atomically(&folder.join("complete"), false, |out| out.write_all(b"x"))?;
+            let (began, wait) = std::sync::mpsc::channel();
+            for name in ["first", "second"] {
+                let (path, began) = (folder.join(name), began.clone());
+                std::thread::spawn(move || {
+                    write_atomically(&path, true, |out| {
+                        out.write_all(&[7; 1 << 20])?;
+                        let _ = began.send(());
+                        std::thread::sleep(std::time::Duration::from_millis(200));
+                        Ok(())
+                    })
+                });
+            }
+            for _ in 0..2 {
+                wait.recv().map_err(io::Error::other)?;
+            }
+            assert_eq!(std::fs::read_dir(&folder)?.count(), 3);
+            abandon_writes();
+            // Those that were writing finish, and may not rename; this one may not begin.
+            std::thread::spawn(move || write_atomically(&folder.join("third"), false, |_| Ok(())));
+            std::thread::sleep(std::time::Duration::from_millis(600));
+            std::process::exit(42);
+        }
+        let folder = tempfile::tempdir()?;
+        let name = "format::atomic::tests::abandoned_writes_leave_nothing_and_none_begins";
+        let child = std::process::Command::new(std::env::current_exe()?)
+            .args([name, "--exact", "--nocapture"])
+            .env(CHILD, folder.path())
+            .output()?;
+        assert_eq!(child.status.code(), Some(42), "{child:?}");
+        let names: Vec<_> = std::fs::read_dir(folder.path())?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<Result<_, _>>()?;
+        assert_eq!(names, ["complete"]);
         Ok(())
     }
 }

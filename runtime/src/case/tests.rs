@@ -13,6 +13,9 @@ use crate::{EngineKind, EngineOptions, open_engine, write_labels, write_statisti
 const OPTIONS: WindowOptions = WindowOptions {
     step: 0.5,
     mirror: false,
+    skip: false,
+    fast: false,
+    batch: std::num::NonZeroUsize::MIN,
 };
 
 /// The sample with a third task that is preprocessed as the first.

@@ -1,48 +1,60 @@
-//! One window through the engine: fill the slots, mirror, run, soft-max, mirror back, average.
+//! Windows through the network: fill the slots, mirror, run, soft-max, mirror back, average.
 
-use ndarray::{Array4, Array5, ArrayView4, ArrayViewMut3, Axis, s};
+use std::time::{Duration, Instant};
+
+use ndarray::{Array4, Array5, ArrayView4, ArrayView5, ArrayViewMut3, Axis, s};
 use rayon::prelude::*;
-use uniseg_onnx::{Manifest, Network, Task};
+use uniseg_onnx::{Manifest, Task};
 
-use super::plan::Window;
-use crate::{Engine, RuntimeError, forward::forward};
+use super::{WindowOptions, plan::Window};
+use crate::{Predictor, RuntimeError};
 
-/// Runs windows of one task; keeps the buffers between windows.
+/// Takes the mean probabilities of one window: the window's place in the list, the task's, and
+/// (class, z, y, x) of the patch's extent.
+pub(super) type EachWindow<'a> = dyn FnMut(usize, usize, ArrayView4<'_, f32>) + 'a;
+
+/// Runs windows of tasks that see the same image; keeps the buffers between windows.
 pub(super) struct Forward<'a> {
-    engine: &'a mut dyn Engine,
+    predictor: &'a mut dyn Predictor,
     /// Slot of each channel.
     slots: Vec<usize>,
     /// The mirror views: for each, which of the axes (z, y, x) are flipped.
     views: Vec<[bool; 3]>,
-    task: u32,
-    network: &'a Network,
-    /// Engine input, [1, slots, D, H, W]; the slots of other tasks stay zero.
+    tasks: Vec<u32>,
+    /// Views of windows that one call may take.
+    batch: usize,
+    /// Network input, [batch, slots, D, H, W]; the slots of other tasks stay zero.
     image: Array5<f32>,
-    /// Mean probabilities of the task's classes over the views, (class, z, y, x).
-    probabilities: Array4<f32>,
+    /// For each task, the sum of a window's views so far, (class, z, y, x).
+    sums: Vec<Array4<f32>>,
+    /// Time inside the predictor.
+    pub(super) network_time: Duration,
 }
 
 impl<'a> Forward<'a> {
-    /// Prepares `task` of `manifest`; `mirror` asks for all views of the manifest's mirror axes.
+    /// Prepares `tasks` of `manifest`, which must take the same channels in the same slots.
     ///
-    /// Errors: [`RuntimeError::TaskOutsideNetwork`] if the task names slots or classes that the
+    /// Errors: [`RuntimeError::TaskOutsideNetwork`] if a task names slots or classes that the
     /// network does not have.
     pub(super) fn new(
-        engine: &'a mut dyn Engine,
-        manifest: &'a Manifest,
-        task: &Task,
-        mirror: bool,
+        predictor: &'a mut dyn Predictor,
+        manifest: &Manifest,
+        tasks: &[&Task],
+        options: &WindowOptions,
     ) -> Result<Forward<'a>, RuntimeError> {
         let network = &manifest.network;
         let [d, h, w] = network.patch_zyx;
-        let slots: Vec<usize> = task.channels.iter().map(|channel| channel.slot).collect();
-        let classes = task.labels.len();
-        if slots.iter().any(|&slot| slot >= network.slots) || classes > network.classes {
-            return Err(RuntimeError::TaskOutsideNetwork {
-                task: task.name.clone(),
-                slots: network.slots,
-                classes: network.classes,
-            });
+        for task in tasks {
+            let outside = |slot: usize| slot >= network.slots;
+            if task.channels.iter().any(|channel| outside(channel.slot))
+                || task.labels.len() > network.classes
+            {
+                return Err(RuntimeError::TaskOutsideNetwork {
+                    task: task.name.clone(),
+                    slots: network.slots,
+                    classes: network.classes,
+                });
+            }
         }
         let mirrored = manifest
             .inference
@@ -52,51 +64,138 @@ impl<'a> Forward<'a> {
                 axes[axis.index()] = true;
                 axes
             });
+        let batch = match predictor.batches() {
+            true => options.batch.get(),
+            false => 1,
+        };
+        let channels = tasks.first().map_or(&[][..], |task| &task.channels);
         Ok(Forward {
-            engine,
-            slots,
-            views: mirror_views(if mirror { mirrored } else { [false; 3] }),
-            task: task.id,
-            network,
-            image: Array5::zeros((1, network.slots, d, h, w)),
-            probabilities: Array4::zeros((classes, d, h, w)),
+            predictor,
+            slots: channels.iter().map(|channel| channel.slot).collect(),
+            views: mirror_views(if options.mirror { mirrored } else { [false; 3] }),
+            tasks: tasks.iter().map(|task| task.id).collect(),
+            batch,
+            image: Array5::zeros((batch, network.slots, d, h, w)),
+            sums: tasks
+                .iter()
+                .map(|task| Array4::zeros((task.labels.len(), d, h, w)))
+                .collect(),
+            network_time: Duration::ZERO,
         })
     }
 
-    /// Probabilities of the task's classes in one window of `channels` (channel, z, y, x).
+    /// Views of windows that a call takes; falls when memory runs out.
+    pub(super) fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Hands `each` the probabilities of every task in every window of `channels` (channel, z, y,
+    /// x), the windows of a task in their order.
     ///
     /// Voxels outside the volume are zero, as nnU-Net pads. Soft-max runs over **all** classes of
     /// the network and the task's first ones are kept without renormalising, as the official
-    /// predictor does.
+    /// predictor does. Where a call runs out of memory, it is made again with half the batch.
+    ///
+    /// Errors: those of the predictor, and [`RuntimeError::NotFinite`].
     pub(super) fn run(
         &mut self,
         channels: ArrayView4<'_, f32>,
-        window: &Window,
-    ) -> Result<ArrayView4<'_, f32>, RuntimeError> {
-        self.probabilities.fill(0.0);
-        let share = 1.0 / self.views.len() as f32;
-        for view in 0..self.views.len() {
-            let flips = self.views[view];
-            self.fill(channels, window, flips);
-            let logits = forward(self.engine, self.network, self.image.view(), self.task)?;
-            let mut logits = logits.index_axis(Axis(0), 0);
-            for axis in flipped(flips) {
-                logits.invert_axis(Axis(axis + 1));
+        windows: &[&Window],
+        each: &mut EachWindow<'_>,
+    ) -> Result<(), RuntimeError> {
+        let views = self.views.len();
+        let total = windows.len() * views;
+        // How many items each task is through: a call that fails may have served some of them.
+        let mut done = vec![0; self.tasks.len()];
+        while let Some(start) = done.iter().copied().min().filter(|start| *start < total) {
+            let count = self.batch.min(total - start);
+            for item in 0..count {
+                let at = start + item;
+                self.fill(item, channels, windows[at / views], self.views[at % views]);
             }
-            if !add_softmax(&mut self.probabilities, logits, share) {
-                return Err(RuntimeError::NotFinite {
-                    engine: self.engine.name().to_owned(),
-                });
+            match self.call(start, count, &mut done, each) {
+                Ok(()) => {}
+                Err(error) if error.is_out_of_memory() && self.batch > 1 => {
+                    self.batch = (count / 2).max(1);
+                    self.shrink();
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(self.probabilities.view())
+        Ok(())
     }
 
-    fn fill(&mut self, channels: ArrayView4<'_, f32>, window: &Window, flips: [bool; 3]) {
+    /// One call of the predictor with the first `count` images, which are the items from `start`.
+    fn call(
+        &mut self,
+        start: usize,
+        count: usize,
+        done: &mut [usize],
+        each: &mut EachWindow<'_>,
+    ) -> Result<(), RuntimeError> {
+        let Forward {
+            predictor,
+            views,
+            tasks,
+            image,
+            sums,
+            network_time,
+            ..
+        } = self;
+        let name = predictor.name().to_owned();
+        let share = 1.0 / views.len() as f32;
+        let mut outside = Duration::ZERO;
+        let begin = Instant::now();
+        let image: ArrayView5<'_, f32> = image.slice(s![..count, .., .., .., ..]);
+        let result = predictor.logits(image, tasks, &mut |task, logits| {
+            let consumed = Instant::now();
+            for (item, mut logits) in (start..).zip(logits.outer_iter()) {
+                if item < done[task] {
+                    continue;
+                }
+                let (window, view) = (item / views.len(), item % views.len());
+                if view == 0 {
+                    sums[task].fill(0.0);
+                }
+                for axis in flipped(views[view]) {
+                    logits.invert_axis(Axis(axis + 1));
+                }
+                if !add_softmax(&mut sums[task], logits, share) {
+                    return Err(RuntimeError::NotFinite {
+                        engine: name.clone(),
+                    });
+                }
+                if view + 1 == views.len() {
+                    each(window, task, sums[task].view());
+                }
+                done[task] = item + 1;
+            }
+            outside += consumed.elapsed();
+            Ok(())
+        });
+        *network_time += begin.elapsed().saturating_sub(outside);
+        result
+    }
+
+    /// Gives back what a smaller batch does not need.
+    fn shrink(&mut self) {
+        let (_, slots, d, h, w) = self.image.dim();
+        self.image = Array5::zeros((self.batch, slots, d, h, w));
+    }
+
+    /// Puts one view of a window into the network's input.
+    fn fill(
+        &mut self,
+        item: usize,
+        channels: ArrayView4<'_, f32>,
+        window: &Window,
+        flips: [bool; 3],
+    ) {
         let [z, y, x] = window.volume.clone();
         let [pz, py, px] = window.patch.clone();
         for (&slot, channel) in self.slots.iter().zip(channels.outer_iter()) {
-            let mut input: ArrayViewMut3<'_, f32> = self.image.slice_mut(s![0, slot, .., .., ..]);
+            let mut input: ArrayViewMut3<'_, f32> =
+                self.image.slice_mut(s![item, slot, .., .., ..]);
             for axis in flipped(flips) {
                 input.invert_axis(Axis(axis));
             }

@@ -79,11 +79,18 @@ impl WindowPlan {
 
     /// All windows, x fastest.
     pub fn windows(&self) -> impl Iterator<Item = Window> + '_ {
+        self.rows().flatten()
+    }
+
+    /// The windows that start on one plane, for each such plane from the first to the last.
+    pub(super) fn rows(&self) -> impl Iterator<Item = Vec<Window>> + '_ {
         let [z, y, x] = &self.axes;
-        z.starts.iter().flat_map(move |&z0| {
-            y.starts
+        z.starts.iter().map(move |&z0| {
+            let starts = y
+                .starts
                 .iter()
-                .flat_map(move |&y0| x.starts.iter().map(move |&x0| self.window([z0, y0, x0])))
+                .flat_map(|&y0| x.starts.iter().map(move |&x0| [y0, x0]));
+            starts.map(|[y0, x0]| self.window([z0, y0, x0])).collect()
         })
     }
 

@@ -1,5 +1,7 @@
 //! The window as a whole, with engines simple enough to know the answer.
 
+mod streaming;
+
 use ndarray::{Array4, Array5, Axis, s};
 use proptest::prelude::*;
 
@@ -8,7 +10,11 @@ use crate::testing::{self, Toy};
 
 fn run(engine: &mut Toy, channels: &Array4<f32>, task: usize, mirror: bool) -> Array4<f32> {
     let manifest = testing::manifest();
-    let options = WindowOptions { step: 0.5, mirror };
+    let options = WindowOptions {
+        step: 0.5,
+        mirror,
+        ..WindowOptions::of(&manifest)
+    };
     predict(
         engine,
         &manifest,
@@ -167,7 +173,7 @@ proptest! {
         let manifest = testing::manifest();
         let [z, y, x] = extent;
         let channels = Array4::from_elem((1, z, y, x), value);
-        let options = WindowOptions { step, mirror };
+        let options = WindowOptions { step, mirror, ..WindowOptions::of(&manifest) };
         let task = &manifest.tasks[2];
         let found =
             predict(&mut Toy::sum(), &manifest, task, channels.view(), &options, &mut |_| ())

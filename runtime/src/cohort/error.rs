@@ -1,0 +1,57 @@
+//! What can be wrong with a list of cases.
+
+use std::{io, path::PathBuf};
+
+/// Why a folder, pattern or table is no list of cases.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CohortError {
+    /// A folder or table cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The folder or file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no case.
+    #[error("{} holds no NIfTI file", path.display())]
+    Empty {
+        /// The folder, pattern or table.
+        path: PathBuf,
+    },
+    /// Two cases have one name, so their results would have one too.
+    #[error("{} has two cases called {case:?}", path.display())]
+    Twice {
+        /// The folder, pattern or table.
+        path: PathBuf,
+        /// The name.
+        case: String,
+    },
+    /// A table's first line does not name its columns.
+    #[error(
+        "the first line of {} must name the columns: case, one or more images, and optionally task",
+        path.display()
+    )]
+    Columns {
+        /// The table.
+        path: PathBuf,
+    },
+    /// A line of a table cannot be understood.
+    #[error("line {line} of {}: {problem}", path.display())]
+    Line {
+        /// The table.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A shard is not one.
+    #[error("{found:?} is no shard: write i/n with i from 1 to n, as in 2/8")]
+    Shard {
+        /// What was typed.
+        found: String,
+    },
+}

@@ -1,0 +1,101 @@
+//! Folders, patterns and tables as people have them.
+
+use std::fs;
+
+use super::*;
+
+fn folder(names: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in names {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    folder
+}
+
+fn shape(cases: &[CohortCase]) -> Vec<(String, Vec<String>)> {
+    let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+    cases
+        .iter()
+        .map(|case| (case.name.clone(), case.images.iter().map(name).collect()))
+        .collect()
+}
+
+#[test]
+fn a_folder_is_its_nifti_files_with_channels_together() {
+    let names = [
+        "b_0001.nii.gz",
+        "b_0000.nii.gz",
+        "a.nii",
+        "note.txt",
+        ".uniseg-x.nii.gz",
+    ];
+    let folder = folder(&names);
+    let cases = find_cases(folder.path()).unwrap().unwrap();
+    let expected = [
+        ("a".to_owned(), vec!["a.nii".to_owned()]),
+        (
+            "b".to_owned(),
+            vec!["b_0000.nii.gz".to_owned(), "b_0001.nii.gz".to_owned()],
+        ),
+    ];
+    assert_eq!(shape(&cases), expected);
+    let some = find_cases(&folder.path().join("b*")).unwrap().unwrap();
+    assert_eq!(shape(&some), expected[1..]);
+    assert_eq!(find_cases(&folder.path().join("a.nii")).unwrap(), None);
+    assert_eq!(find_cases(&folder.path().join("absent.nii")).unwrap(), None);
+    let none = find_cases(&folder.path().join("c*.nii")).unwrap_err();
+    assert!(
+        none.to_string().ends_with("c*.nii holds no NIfTI file"),
+        "{none}"
+    );
+}
+
+#[test]
+fn two_files_cannot_be_one_channel() {
+    let folder = folder(&["a.nii", "a_0000.nii.gz"]);
+    let error = find_cases(folder.path()).unwrap_err().to_string();
+    assert!(error.ends_with("has two cases called \"a\""), "{error}");
+}
+
+#[test]
+fn a_table_names_cases_images_and_tasks() {
+    let folder = folder(&[]);
+    let path = folder.path().join("cases.CSV");
+    let text = "\u{feff}Case,ct,pet,Task\r\n\r\none,\"a,b.nii\",,liver\r\ntwo,c.nii,sub/d.nii,\r\n";
+    fs::write(&path, text).unwrap();
+    let cases = find_cases(&path).unwrap().unwrap();
+    assert_eq!(cases[0].images, [folder.path().join("a,b.nii")]);
+    assert_eq!(cases[0].task.as_deref(), Some("liver"));
+    assert_eq!((cases[1].images.len(), &cases[1].task), (2, &None));
+    for (text, said) in [
+        ("", "must name the columns"),
+        ("case,task\na,b", "must name the columns"),
+        ("name,image\na,b", "must name the columns"),
+        ("case,image\na", "line 2 of"),
+        ("case,image\n\n../a,b", "line 3 of"),
+        ("case,image\na,", "there is no image"),
+        ("case,image\na,\"b", "a quote is not closed"),
+        ("case,image\na,b\na,c", "has two cases called \"a\""),
+    ] {
+        fs::write(&path, text).unwrap();
+        let error = find_cases(&path).unwrap_err().to_string();
+        assert!(error.contains(said), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn shards_share_out_every_case_once() {
+    let cases: Vec<u32> = (0..11).collect();
+    let shares = (1..=4).map(|i| format!("{i}/4").parse::<Shard>().unwrap().of(cases.clone()));
+    let mut all: Vec<u32> = shares.clone().flatten().collect();
+    all.sort_unstable();
+    assert_eq!(all, cases);
+    assert!(
+        shares
+            .into_iter()
+            .all(|share| (2..=3).contains(&share.len()))
+    );
+    for bad in ["0/4", "5/4", "1/0", "1", "a/b", "-1/2"] {
+        assert!(bad.parse::<Shard>().is_err(), "{bad}");
+    }
+}

@@ -1,0 +1,88 @@
+//! What computes the logits of windows: the seam between the sliding window and how an artefact
+//! is cut into graphs.
+
+use ndarray::{Array5, ArrayView5};
+use uniseg_onnx::Network;
+
+use crate::{Engine, Model, RuntimeError, forward::forward};
+
+/// Takes the logits of one task: its place in the list asked for, and [n, classes, D, H, W].
+pub type EachTask<'a> = dyn FnMut(usize, Array5<f32>) -> Result<(), RuntimeError> + 'a;
+
+/// Computes logits of one or more tasks on the same windows.
+///
+/// A whole artefact runs once for each task ([`WholeModel`]); one that is split runs its encoder
+/// once and a decoder for each task, and says so with [`Predictor::shares_work`].
+pub trait Predictor {
+    /// Name of the engine, for messages and statistics.
+    fn name(&self) -> &str;
+
+    /// Whether more than one window fits into a call.
+    fn batches(&self) -> bool;
+
+    /// Whether tasks that are asked for together cost less than one after another.
+    fn shares_work(&self) -> bool {
+        false
+    }
+
+    /// Runs `image` [n, slots, D, H, W] for every task of `tasks` (their ids) and hands `each` the
+    /// logits in the order of `tasks`, one task at a time so that they need not exist together.
+    ///
+    /// Errors: what the engine reports, and the error of `each`, with which it ends.
+    fn logits(
+        &mut self,
+        image: ArrayView5<'_, f32>,
+        tasks: &[u32],
+        each: &mut EachTask<'_>,
+    ) -> Result<(), RuntimeError>;
+}
+
+/// An artefact in one piece: a pass of its own for every task.
+pub struct WholeModel<'a> {
+    engine: &'a mut dyn Engine,
+    network: &'a Network,
+    batches: bool,
+}
+
+impl<'a> WholeModel<'a> {
+    /// Runs `model` in `engine`, in which it was opened.
+    pub fn new(engine: &'a mut dyn Engine, model: &'a Model) -> WholeModel<'a> {
+        WholeModel {
+            engine,
+            network: &model.manifest().network,
+            batches: model.batches(),
+        }
+    }
+
+    /// Runs one window at a time of a network that is described only by its sizes.
+    pub(crate) fn one_by_one(engine: &'a mut dyn Engine, network: &'a Network) -> WholeModel<'a> {
+        WholeModel {
+            engine,
+            network,
+            batches: false,
+        }
+    }
+}
+
+impl Predictor for WholeModel<'_> {
+    fn name(&self) -> &str {
+        self.engine.name()
+    }
+
+    fn batches(&self) -> bool {
+        self.batches
+    }
+
+    fn logits(
+        &mut self,
+        image: ArrayView5<'_, f32>,
+        tasks: &[u32],
+        each: &mut EachTask<'_>,
+    ) -> Result<(), RuntimeError> {
+        for (index, task) in tasks.iter().enumerate() {
+            let logits = forward(self.engine, self.network, image, *task)?;
+            each(index, logits)?;
+        }
+        Ok(())
+    }
+}

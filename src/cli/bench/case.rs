@@ -1,0 +1,274 @@
+//! `uniseg bench case`: where the time of a whole case goes, and how it grows.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use serde::Serialize;
+use uniseg_imaging::ndarray::{Array3, Axis, concatenate};
+use uniseg_imaging::{Extent, Geometry, Volume, read_nifti};
+use uniseg_onnx::Task;
+use uniseg_runtime::{
+    CancelToken, Case, Model, Request, WholeModel, WindowOptions, open_engine, select_tasks,
+    write_labels,
+};
+use uniseg_train::run::peak_memory_bytes;
+
+use super::super::{EngineArgs, EngineName, Outcome};
+use crate::report;
+
+/// Measure a whole case: read, preprocess, network, restore, write; peak memory
+///
+/// Nothing is kept. Every window is run unless --skip is given.
+#[derive(Args)]
+pub(super) struct BenchCase {
+    /// The artefact
+    model: PathBuf,
+    /// NIfTI files, one for each channel of the task
+    #[arg(required = true)]
+    images: Vec<PathBuf>,
+    /// Task by name, alias or id
+    #[arg(short, long, value_name = "NAME|ID")]
+    task: String,
+    /// Repeat with the volume laid end to end so many times along z, as in 1,2,4,8
+    #[arg(
+        long,
+        value_name = "N,N,...",
+        value_delimiter = ',',
+        default_value = "1"
+    )]
+    growth: Vec<NonZeroUsize>,
+    /// Distance of two windows as a fraction of the patch [default: the model's own]
+    #[arg(long, value_name = "F")]
+    step: Option<f64>,
+    /// Average over all mirror views
+    #[arg(long)]
+    mirror: bool,
+    /// Call windows of nothing but air background without running them
+    #[arg(long)]
+    skip: bool,
+    /// Windows, or mirror views, in one call of the network, if the model takes more than one
+    #[arg(long, value_name = "N", default_value = "1")]
+    batch: NonZeroUsize,
+    /// Engine to compute with
+    #[arg(long, value_enum, default_value = "auto")]
+    engine: EngineName,
+    #[command(flatten)]
+    engine_args: EngineArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was measured.
+#[derive(Serialize)]
+struct Measured {
+    engine: String,
+    task: String,
+    gflop_per_window: f64,
+    cases: Vec<Row>,
+}
+
+/// One length of the volume; seconds and megabytes (10^6).
+#[derive(Serialize)]
+struct Row {
+    growth: usize,
+    voxels: usize,
+    windows: usize,
+    skipped: usize,
+    read_s: f64,
+    preprocess_s: f64,
+    network_s: f64,
+    /// Cutting windows, soft-max and sums.
+    around_network_s: f64,
+    /// Beside the network, in a thread of its own.
+    restore_s: f64,
+    /// What of it was left when the network was done.
+    restore_wait_s: f64,
+    write_s: f64,
+    total_s: f64,
+    /// Everything but the windows, as a share of the whole.
+    pre_and_post_share: f64,
+    windows_per_second: f64,
+    gflop_per_second: f64,
+    peak_memory_mb: Option<u64>,
+}
+
+impl BenchCase {
+    pub(super) fn run(&self) -> anyhow::Result<Outcome> {
+        self.engine_args.limit_threads();
+        let model = Model::open(&self.model)?;
+        let tasks = select_tasks(model.manifest(), &self.task, self.images.len())?.tasks;
+        ensure!(tasks.len() == 1, "one task is measured at a time");
+        let mut opened = open_engine(&model, &self.engine_args.options(self.engine.into()))?;
+        if let Some(note) = &opened.note {
+            report::note(note);
+        }
+        let mut options = WindowOptions::of(model.manifest());
+        options.step = self.step.unwrap_or(options.step);
+        options.mirror |= self.mirror;
+        options.skip = self.skip;
+        options.batch = self.batch;
+        let mut measured = Measured {
+            engine: opened.engine.name().to_owned(),
+            task: tasks[0].name.clone(),
+            gflop_per_window: model.footprint().flops as f64 / 1e9,
+            cases: Vec::new(),
+        };
+        let mut predictor = WholeModel::new(opened.engine.as_mut(), &model);
+        for growth in &self.growth {
+            let row = self.measure(&model, &mut predictor, &tasks[0], &options, growth.get())?;
+            measured.cases.push(row);
+        }
+        if self.json {
+            report::result(&(serde_json::to_string(&measured)? + "\n"));
+        } else {
+            report::result(&table(&measured));
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn measure(
+        &self,
+        model: &Model,
+        predictor: &mut WholeModel<'_>,
+        task: &Task,
+        options: &WindowOptions,
+        growth: usize,
+    ) -> anyhow::Result<Row> {
+        forget_peak();
+        let begin = Instant::now();
+        let volumes = self
+            .images
+            .iter()
+            .map(|path| Ok(read_nifti(path)?.volume))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let read = begin.elapsed();
+        let volumes = volumes
+            .into_iter()
+            .map(|volume| end_to_end(volume, growth))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let mut case = Case::from_volumes(&self.images, volumes)?;
+        let request = Request {
+            manifest: model.manifest(),
+            tasks: &[task],
+            options,
+            cancel: &CancelToken::new(),
+        };
+        let progress = report::CaseProgress::new();
+        let found = case.segment_together(predictor, request, &mut |step| progress.show(step))?;
+        progress.finish();
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let begin = Instant::now();
+        for segmentation in &found.segmentations {
+            write_labels(
+                segmentation,
+                case.header(),
+                &folder.path().join("labels.nii.gz"),
+            )?;
+        }
+        let write = begin.elapsed();
+        let (timing, windows) = (found.timing, found.windows);
+        let around = read + timing.preprocess + timing.restore_wait + write;
+        let seconds = |duration: Duration| duration.as_secs_f64();
+        let total = seconds(around + timing.windows);
+        let run = (windows.windows - windows.skipped) as f64;
+        let views = if options.mirror {
+            1 << model.manifest().inference.mirror_axes.len()
+        } else {
+            1
+        };
+        let gflop = model.footprint().flops as f64 / 1e9 * run * f64::from(views);
+        Ok(Row {
+            growth,
+            voxels: case.image().voxels().len(),
+            windows: windows.windows,
+            skipped: windows.skipped,
+            read_s: seconds(read),
+            preprocess_s: seconds(timing.preprocess),
+            network_s: seconds(timing.network),
+            around_network_s: seconds(timing.windows.saturating_sub(timing.network)),
+            restore_s: seconds(timing.restore),
+            restore_wait_s: seconds(timing.restore_wait),
+            write_s: seconds(write),
+            total_s: total,
+            pre_and_post_share: seconds(around) / total,
+            windows_per_second: run / seconds(timing.windows),
+            gflop_per_second: gflop / seconds(timing.network),
+            peak_memory_mb: peak_memory_bytes().map(|bytes| bytes / 1_000_000),
+        })
+    }
+}
+
+/// The volume `times` times, one after another along z.
+fn end_to_end(volume: Volume<f32>, times: usize) -> anyhow::Result<Volume<f32>> {
+    if times == 1 {
+        return Ok(volume);
+    }
+    let geometry = *volume.geometry();
+    let [z, y, x] = geometry.extent.zyx();
+    let voxels = volume.into_voxels();
+    let copies = vec![voxels.view(); times];
+    let voxels: Array3<f32> = concatenate(Axis(0), &copies)?;
+    let extent = Extent::from_zyx([z * times, y, x]);
+    Ok(Volume::new(voxels, Geometry { extent, ..geometry })?)
+}
+
+/// Starts a new peak, where the system lets a process do that (Linux); elsewhere, and where it is
+/// not allowed, peaks are those since the start.
+fn forget_peak() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+fn table(measured: &Measured) -> String {
+    let heading = [
+        "z",
+        "windows",
+        "skipped",
+        "read",
+        "preprocess",
+        "network",
+        "around it",
+        "restore",
+        "left of it",
+        "write",
+        "total s",
+        "pre+post",
+        "windows/s",
+        "GFLOP/s",
+        "peak MB",
+    ];
+    let rows = measured.cases.iter().map(|row| {
+        let seconds = |value: f64| format!("{value:.2}");
+        vec![
+            format!("x{}", row.growth),
+            row.windows.to_string(),
+            row.skipped.to_string(),
+            seconds(row.read_s),
+            seconds(row.preprocess_s),
+            seconds(row.network_s),
+            seconds(row.around_network_s),
+            seconds(row.restore_s),
+            seconds(row.restore_wait_s),
+            seconds(row.write_s),
+            seconds(row.total_s),
+            format!("{:.1} %", 100.0 * row.pre_and_post_share),
+            format!("{:.3}", row.windows_per_second),
+            format!("{:.1}", row.gflop_per_second),
+            row.peak_memory_mb
+                .map_or("?".to_owned(), |mb| mb.to_string()),
+        ]
+    });
+    let rows: Vec<Vec<String>> = std::iter::once(heading.map(str::to_owned).to_vec())
+        .chain(rows)
+        .collect();
+    format!(
+        "{} with {}, {:.1} GFLOP a window\n{}",
+        measured.task,
+        measured.engine,
+        measured.gflop_per_window,
+        report::table(&rows)
+    )
+}

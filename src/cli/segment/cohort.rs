@@ -1,0 +1,320 @@
+//! Many cases: the next one is read while one is segmented and the last one is written.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use uniseg_imaging::NiftiHeader;
+use uniseg_imaging::ndarray::Array3;
+use uniseg_onnx::Task;
+use uniseg_runtime::{
+    CancelToken, Case, CohortCase, MergedTable, Model, Request, Segmentation, WholeModel,
+    WindowOptions, select_tasks, write_merged,
+};
+
+use super::outputs::{self, Outputs};
+use super::{Outcome, Segment, groups, was_cancelled};
+use crate::{interrupt, report};
+
+/// Cases, and label maps, that wait for the next stage: each stage is one ahead and no more.
+const WAITING: usize = 1;
+
+/// A case that is to be segmented.
+struct Job {
+    case: CohortCase,
+    tasks: Vec<Task>,
+    outputs: Vec<Outputs>,
+}
+
+/// How a case ended.
+struct Row {
+    case: String,
+    state: &'static str,
+    seconds: f64,
+    detail: String,
+}
+
+/// What the writing thread is told.
+enum Message {
+    Task(Box<Segmentation>, NiftiHeader, usize, usize),
+    Merged(Box<(Array3<u16>, MergedTable)>, NiftiHeader, usize),
+    /// A case is over, with its error if it failed, after so many seconds.
+    End(usize, Option<anyhow::Error>, f64),
+}
+
+pub(super) fn run(
+    command: &Segment,
+    model: &Model,
+    cases: Vec<CohortCase>,
+) -> anyhow::Result<Outcome> {
+    ensure!(
+        command.preview.is_none() && command.statistics.is_none(),
+        "--preview and --statistics name one file, but there are {} cases: leave them out",
+        cases.len()
+    );
+    ensure!(
+        command.output.is_dir() || !command.output.exists(),
+        "{} is a file: many cases need a folder, name one with -o",
+        command.output.display()
+    );
+    let options = command.window(model);
+    let cases = match command.shard {
+        Some(shard) => shard.of(cases),
+        None => cases,
+    };
+    let total = cases.len();
+    let (mut jobs, mut rows) = (Vec::new(), Vec::new());
+    for case in cases {
+        let name = case.name.clone();
+        match job(command, model, case) {
+            Err(error) => rows.push(failed(name, &error, 0.0)),
+            Ok(job) if !command.again && job.is_done(command, model, &options) => rows.push(Row {
+                case: name,
+                state: "skipped",
+                seconds: 0.0,
+                detail: "finished before".to_owned(),
+            }),
+            Ok(job) => jobs.push(job),
+        }
+    }
+    if !jobs.is_empty() {
+        std::fs::create_dir_all(&command.output)
+            .with_context(|| format!("cannot create {}", command.output.display()))?;
+        rows.extend(pipeline(command, model, &jobs, &options)?);
+    }
+    rows.sort_by(|a, b| a.case.cmp(&b.case));
+    report::result(&table(&rows));
+    let failures = rows.iter().filter(|row| row.state == "failed").count();
+    if failures > 0 {
+        report::note(&format!(
+            "{failures} of {total} cases failed; the same command tries them again"
+        ));
+        return Ok(Outcome::CheckFailed);
+    }
+    Ok(Outcome::Done)
+}
+
+/// Finds out what there is to do for a case, without reading it.
+fn job(command: &Segment, model: &Model, case: CohortCase) -> anyhow::Result<Job> {
+    let asked = case.task.as_deref().unwrap_or(&command.task);
+    let tasks = select_tasks(model.manifest(), asked, case.images.len())?.tasks;
+    let outputs: Vec<Outputs> = tasks
+        .iter()
+        .map(|task| Outputs::of_case(&command.output, &case.name, task, tasks.len()))
+        .collect();
+    for path in outputs.iter().flat_map(Outputs::paths) {
+        let existing = path.canonicalize().ok();
+        let inputs = case
+            .images
+            .iter()
+            .filter_map(|image| image.canonicalize().ok());
+        let clash = inputs
+            .into_iter()
+            .any(|input| Some(&input) == existing.as_ref());
+        ensure!(
+            !clash,
+            "{} is an input: name another folder",
+            path.display()
+        );
+    }
+    Ok(Job {
+        case,
+        tasks,
+        outputs,
+    })
+}
+
+impl Job {
+    fn is_done(&self, command: &Segment, model: &Model, options: &WindowOptions) -> bool {
+        let mut pairs = self.tasks.iter().zip(&self.outputs);
+        let merged = !command.merge
+            || outputs::merged(&self.folder(command))
+                .iter()
+                .all(|path| path.is_file());
+        merged && pairs.all(|(task, outputs)| outputs.are_done(task, model, options))
+    }
+
+    /// Where a merged map goes.
+    fn folder(&self, command: &Segment) -> PathBuf {
+        command.output.join(&self.case.name)
+    }
+}
+
+/// Runs all jobs through three stages: reading, the network, writing.
+fn pipeline(
+    command: &Segment,
+    model: &Model,
+    jobs: &[Job],
+    options: &WindowOptions,
+) -> anyhow::Result<Vec<Row>> {
+    let cancel = interrupt::listen()?;
+    let mut engine = command.open(model)?;
+    let mut predictor = WholeModel::new(engine.as_mut(), model);
+    let progress = report::CaseProgress::new();
+    let rows = thread::scope(|scope| {
+        // No room to wait in: with the case that is read and the one that is segmented there are
+        // two in memory.
+        let (ready, read) = sync_channel(0);
+        let (finished, write) = sync_channel(WAITING);
+        // Within a bound only one case is in memory.
+        let read: Box<dyn Iterator<Item = (usize, anyhow::Result<Case>)> + '_> =
+            match command.memory {
+                Some(_) => Box::new(jobs.iter().map(read_images).enumerate()),
+                None => {
+                    scope.spawn(|| read_all(jobs, &cancel, ready));
+                    Box::new(read.into_iter())
+                }
+            };
+        let writing = scope.spawn(move || write_all(command, jobs, &write));
+        for (index, case) in read {
+            let Some(job) = jobs.get(index) else { continue };
+            progress.begin(format!("{}/{} {}  ", index + 1, jobs.len(), job.case.name));
+            let begin = Instant::now();
+            let mut work = |mut case: Case| -> anyhow::Result<()> {
+                for warning in case.warnings() {
+                    progress.note(&format!("warning: {warning}"));
+                }
+                let options = &command.fit(model, &case, &job.tasks, *options)?;
+                let mut merge = command.merge(&job.tasks, &case)?;
+                let tasks: Vec<&Task> = job.tasks.iter().collect();
+                for group in groups(&predictor, &tasks) {
+                    let request = Request {
+                        manifest: model.manifest(),
+                        tasks: &group,
+                        options,
+                        cancel: &cancel,
+                    };
+                    let show = &mut |step: uniseg_runtime::Progress<'_>| progress.show(step);
+                    let found = case.segment_together(&mut predictor, request, show)?;
+                    for segmentation in found.segmentations {
+                        if let Some(merge) = &mut merge {
+                            merge.add(&segmentation)?;
+                        }
+                        let place = tasks
+                            .iter()
+                            .position(|task| task.id == segmentation.task.id);
+                        let place = place.context("a task that was asked for")?;
+                        let header = case.header().clone();
+                        let message = Message::Task(Box::new(segmentation), header, index, place);
+                        finished.send(message).context("the writing thread ended")?;
+                    }
+                }
+                if let Some(merge) = merge {
+                    let merged = merge.finish(case.image().geometry().spacing.voxel_ml());
+                    let header = case.header().clone();
+                    let message = Message::Merged(Box::new(merged), header, index);
+                    finished.send(message).context("the writing thread ended")?;
+                }
+                Ok(())
+            };
+            let result = case.and_then(&mut work);
+            let seconds = begin.elapsed().as_secs_f64();
+            match result {
+                Err(error) if was_cancelled(&error, &cancel) => interrupt::end(),
+                result => {
+                    // A writing thread that has ended has panicked, which the scope reports.
+                    let _ = finished.send(Message::End(index, result.err(), seconds));
+                }
+            }
+        }
+        drop(finished);
+        writing
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    progress.finish();
+    if cancel.is_cancelled() {
+        interrupt::end();
+    }
+    Ok(rows)
+}
+
+/// Reads and preprocesses one case after another, each ahead of the network.
+fn read_all(jobs: &[Job], cancel: &CancelToken, ready: SyncSender<(usize, anyhow::Result<Case>)>) {
+    for (index, job) in jobs.iter().enumerate() {
+        if cancel.is_cancelled() {
+            return;
+        }
+        if ready.send((index, read_one(job))).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_images(job: &Job) -> anyhow::Result<Case> {
+    Ok(Case::read(&job.case.images, &mut |_| {})?)
+}
+
+fn read_one(job: &Job) -> anyhow::Result<Case> {
+    let mut case = read_images(job)?;
+    if let Some(task) = job.tasks.first() {
+        case.prepare(task, &mut |_| {})?;
+    }
+    Ok(case)
+}
+
+/// Writes what is finished; a case of which something could not be written has failed.
+fn write_all(command: &Segment, jobs: &[Job], messages: &Receiver<Message>) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut trouble: Option<anyhow::Error> = None;
+    for message in messages {
+        match message {
+            Message::Task(segmentation, header, index, place) => {
+                let outputs = jobs.get(index).and_then(|job| job.outputs.get(place));
+                let written = outputs.map(|outputs| outputs.write(&segmentation, &header));
+                trouble = trouble.or(written.and_then(Result::err));
+            }
+            Message::Merged(merged, header, index) => {
+                let written = jobs.get(index).map(|job| {
+                    let folder = job.folder(command);
+                    std::fs::create_dir_all(&folder)
+                        .with_context(|| format!("cannot create {}", folder.display()))?;
+                    let [map, json] = outputs::merged(&folder);
+                    Ok(write_merged(&merged, &header, &map, &json)?)
+                });
+                trouble = trouble.or(written.and_then(Result::err));
+            }
+            Message::End(index, error, seconds) => {
+                let Some(job) = jobs.get(index) else { continue };
+                let name = job.case.name.clone();
+                rows.push(match error.or(trouble.take()) {
+                    Some(error) => failed(name, &error, seconds),
+                    None => Row {
+                        case: name,
+                        state: "done",
+                        seconds,
+                        detail: format!("{} task(s)", job.tasks.len()),
+                    },
+                });
+            }
+        }
+    }
+    rows
+}
+
+fn failed(case: String, error: &anyhow::Error, seconds: f64) -> Row {
+    Row {
+        case,
+        state: "failed",
+        seconds,
+        detail: report::sentence(error),
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let heading = ["case", "state", "seconds", "what"]
+        .map(str::to_owned)
+        .to_vec();
+    let lines = rows.iter().map(|row| {
+        vec![
+            row.case.clone(),
+            row.state.to_owned(),
+            format!("{:.1}", row.seconds),
+            row.detail.clone(),
+        ]
+    });
+    let table: Vec<Vec<String>> = std::iter::once(heading).chain(lines).collect();
+    report::table(&table)
+}

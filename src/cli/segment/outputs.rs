@@ -1,0 +1,219 @@
+//! Where results go, and whether they are there.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use uniseg_imaging::NiftiHeader;
+use uniseg_onnx::Task;
+use uniseg_runtime::{
+    Model, Segmentation, Statistics, WindowOptions, write_labels, write_statistics,
+};
+
+use super::Segment;
+
+/// Where the files of one task go.
+pub(super) struct Outputs {
+    pub(super) labels: PathBuf,
+    pub(super) statistics: PathBuf,
+    pub(super) preview: Option<PathBuf>,
+}
+
+impl Segment {
+    /// Decides where everything goes, and refuses what cannot work before any time is spent.
+    pub(super) fn outputs(&self, tasks: &[Task]) -> anyhow::Result<Vec<Outputs>> {
+        let outputs = match labels_stem(&self.output) {
+            Some(stem) => {
+                ensure!(
+                    !self.merge,
+                    "--merge writes merged.nii.gz into a folder: give one with -o"
+                );
+                ensure!(
+                    tasks.len() == 1,
+                    "{} tasks cannot share the label map {}: give a folder with -o",
+                    tasks.len(),
+                    self.output.display()
+                );
+                let statistics = self
+                    .statistics
+                    .clone()
+                    .unwrap_or_else(|| stem.with_extension("json"));
+                let labels = self.output.clone();
+                vec![Outputs {
+                    labels,
+                    statistics,
+                    preview: self.preview.clone(),
+                }]
+            }
+            None => {
+                ensure!(
+                    self.statistics.is_none() || tasks.len() == 1,
+                    "--statistics names one file, but there are {} tasks: leave it out, each task \
+                     gets its own in {}",
+                    tasks.len(),
+                    self.output.display()
+                );
+                ensure!(
+                    self.output.is_dir() || !self.output.exists(),
+                    "{} is a file that is there: name a folder, or a file that ends in .nii.gz",
+                    self.output.display()
+                );
+                tasks
+                    .iter()
+                    .map(|task| self.in_folder(task, tasks.len()))
+                    .collect()
+            }
+        };
+        let merged = if self.merge {
+            merged(&self.output).to_vec()
+        } else {
+            Vec::new()
+        };
+        let mut seen = HashSet::new();
+        let paths = outputs.iter().flat_map(Outputs::paths);
+        for path in paths.chain(merged.iter().map(PathBuf::as_path)) {
+            self.check(path)?;
+            let distinct = seen.insert(std::path::absolute(path)?);
+            ensure!(
+                distinct,
+                "two outputs would be written to {}",
+                path.display()
+            );
+        }
+        Ok(outputs)
+    }
+
+    fn in_folder(&self, task: &Task, tasks: usize) -> Outputs {
+        let name = file_name(task);
+        let named = |extension: &str| self.output.join(format!("{name}.{extension}"));
+        let preview = self.preview.as_ref().map(|path| match tasks {
+            1 => path.clone(),
+            // One picture a task, told apart by its name.
+            _ => {
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                path.with_file_name(format!("{stem}-{name}.png"))
+            }
+        });
+        let statistics = self.statistics.clone().unwrap_or_else(|| named("json"));
+        Outputs {
+            labels: named("nii.gz"),
+            statistics,
+            preview,
+        }
+    }
+
+    /// An output must not replace an input, and its folder must exist.
+    fn check(&self, output: &Path) -> anyhow::Result<()> {
+        if let Ok(existing) = output.canonicalize() {
+            let inputs = self.images.iter().chain([&self.model]);
+            for input in inputs.filter_map(|input| input.canonicalize().ok()) {
+                ensure!(
+                    input != existing,
+                    "{} is an input: name another output",
+                    output.display()
+                );
+            }
+            ensure!(
+                !existing.is_dir(),
+                "{} is a folder, not a file",
+                output.display()
+            );
+        }
+        match output.parent() {
+            // Made when there is something to put into it.
+            Some(folder) if folder == self.output => Ok(()),
+            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+                bail!(
+                    "the folder {} of the output does not exist: create it",
+                    folder.display()
+                )
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Outputs {
+    /// Where a task's files of a case go: `FOLDER/CASE.nii.gz`, or `FOLDER/CASE/TASK.nii.gz` if
+    /// there are several tasks.
+    pub(super) fn of_case(folder: &Path, case: &str, task: &Task, tasks: usize) -> Outputs {
+        let stem = match tasks {
+            1 => folder.join(case),
+            _ => folder.join(case).join(file_name(task)),
+        };
+        // A dot in the name must survive.
+        let named = |extension: &str| {
+            let mut path = stem.clone().into_os_string();
+            path.push(extension);
+            PathBuf::from(path)
+        };
+        Outputs {
+            labels: named(".nii.gz"),
+            statistics: named(".json"),
+            preview: None,
+        }
+    }
+
+    /// Whether an earlier run finished this task with the same weights and settings.
+    pub(super) fn are_done(&self, task: &Task, model: &Model, options: &WindowOptions) -> bool {
+        let Ok(bytes) = std::fs::read(&self.statistics) else {
+            return false;
+        };
+        let Ok(found) = serde_json::from_slice::<Statistics>(&bytes) else {
+            return false;
+        };
+        self.labels.is_file()
+            && found.weights_sha256 == model.manifest().weights_sha256
+            && found.task == task.name
+            && (found.step, found.mirror, found.skip, found.fast)
+                == (options.step, options.mirror, options.skip, options.fast)
+    }
+
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        [
+            Some(&self.labels),
+            Some(&self.statistics),
+            self.preview.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+    }
+
+    /// Writes labels, then statistics: where these are, the labels are.
+    pub(super) fn write(
+        &self,
+        segmentation: &Segmentation,
+        like: &NiftiHeader,
+    ) -> anyhow::Result<()> {
+        if let Some(folder) = self.labels.parent() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot create {}", folder.display()))?;
+        }
+        write_labels(segmentation, like, &self.labels)?;
+        write_statistics(&segmentation.statistics, &self.statistics)?;
+        Ok(())
+    }
+}
+
+/// A merged label map in `folder`, and the table of its values.
+pub(super) fn merged(folder: &Path) -> [PathBuf; 2] {
+    ["merged.nii.gz", "merged.json"].map(|name| folder.join(name))
+}
+
+/// A task's name as a file name: names come from the model, only what is safe is kept.
+fn file_name(task: &Task) -> String {
+    let safe = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    let kept = task.name.chars();
+    kept.map(|c| if safe(c) { c } else { '_' }).collect()
+}
+
+/// The path of a label map without `.nii` or `.nii.gz`, or `None` if it names a folder.
+fn labels_stem(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let stem = name
+        .strip_suffix(".nii.gz")
+        .or_else(|| name.strip_suffix(".nii"))?;
+    // A dot in the stem must survive `with_extension`.
+    Some(path.with_file_name(format!("{stem}.json")))
+}

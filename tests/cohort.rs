@@ -1,0 +1,282 @@
+//! Many cases through the program: resuming, failing, sharing out, merging, and Ctrl-C.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use uniseg_imaging::ndarray::Array3;
+use uniseg_imaging::{Extent, Geometry, SpacingMm, Volume, write_image};
+
+use crate::support::compare::{SAME_LABELS, read_labels, same_labels};
+use crate::support::program::PROGRAM;
+use crate::support::{Run, artefacts, golden, names_in, ort, uniseg};
+
+/// Writes a CT of `side` voxels each way, of the sample's spacing.
+fn image(path: &Path, side: usize) {
+    let spacing = SpacingMm::from_zyx([3.0, 1.5, 1.5]).unwrap();
+    let geometry = Geometry::axis_aligned(Extent::from_zyx([side; 3]), spacing);
+    let voxels = Array3::from_shape_fn([side; 3], |(z, y, x)| ((z * 7 + y * 3 + x) % 101) as f32);
+    write_image(path, &Volume::new(voxels, geometry).unwrap()).unwrap();
+}
+
+/// A folder of cases and an output folder that is not there yet.
+fn cases(names: &[&str]) -> (TempDir, PathBuf, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in");
+    std::fs::create_dir(&input).unwrap();
+    for name in names {
+        image(&input.join(name), 7);
+    }
+    let output = folder.path().join("out");
+    (folder, input, output)
+}
+
+fn arguments(input: &Path, output: &Path, more: &[&str]) -> Vec<String> {
+    let model = artefacts::tiny().to_str().unwrap();
+    let paths = [input, output].map(|path| path.to_str().unwrap());
+    let fixed = [
+        "segment", model, paths[0], "--task", "blob", "--engine", "tract", "-o", paths[1],
+    ];
+    fixed
+        .iter()
+        .chain(more)
+        .map(|&word| word.to_owned())
+        .collect()
+}
+
+fn segment(input: &Path, output: &Path, more: &[&str]) -> Run {
+    uniseg(arguments(input, output, more))
+}
+
+/// The state of each case in the table that was printed.
+fn states(run: &Run) -> Vec<(String, String)> {
+    let lines = run.stdout.lines().skip(1);
+    lines
+        .map(|line| {
+            let mut words = line.split_whitespace().map(str::to_owned);
+            (words.next().unwrap(), words.next().unwrap())
+        })
+        .collect()
+}
+
+fn expect(run: &Run, code: i32, expected: &[(&str, &str)]) {
+    assert_eq!(run.code, Some(code), "{}{}", run.stdout, run.stderr);
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|&(case, state)| (case.to_owned(), state.to_owned()))
+        .collect();
+    assert_eq!(states(run), expected, "{}", run.stdout);
+}
+
+#[test]
+fn a_bad_case_does_not_stop_the_others_and_finished_ones_are_skipped() {
+    let (_folder, input, output) = cases(&["a.nii.gz", "c.nii"]);
+    std::fs::write(input.join("b.nii"), "this is no image").unwrap();
+    let first = segment(&input, &output, &[]);
+    expect(&first, 1, &[("a", "done"), ("b", "failed"), ("c", "done")]);
+    assert!(first.stdout.contains("b.nii"), "{}", first.stdout);
+    assert!(
+        first.stderr.contains("1 of 3 cases failed"),
+        "{}",
+        first.stderr
+    );
+    let whole = ["a.json", "a.nii.gz", "c.json", "c.nii.gz"];
+    assert_eq!(names_in(&output), whole);
+
+    // One that is not whole, and one that is of other settings, is not finished.
+    image(&input.join("b.nii"), 6);
+    std::fs::remove_file(output.join("a.nii.gz")).unwrap();
+    let second = segment(&input, &output, &[]);
+    expect(
+        &second,
+        0,
+        &[("a", "done"), ("b", "done"), ("c", "skipped")],
+    );
+    let third = segment(&input, &output, &["--step", "1"]);
+    expect(&third, 0, &[("a", "done"), ("b", "done"), ("c", "done")]);
+    std::fs::write(output.join("c.json"), "{").unwrap();
+    let fourth = segment(&input, &output, &["--step", "1"]);
+    expect(
+        &fourth,
+        0,
+        &[("a", "skipped"), ("b", "skipped"), ("c", "done")],
+    );
+    let fifth = segment(&input, &output, &["--step", "1", "--again"]);
+    expect(&fifth, 0, &[("a", "done"), ("b", "done"), ("c", "done")]);
+}
+
+#[test]
+fn a_case_of_many_is_the_case_alone() {
+    let (folder, input, output) = cases(&["a.nii.gz", "b.nii.gz"]);
+    expect(
+        &segment(&input, &output, &[]),
+        0,
+        &[("a", "done"), ("b", "done")],
+    );
+    let alone = folder.path().join("alone.nii.gz");
+    assert_eq!(segment(&input.join("b.nii.gz"), &alone, &[]).code, Some(0));
+    let bytes = |path: PathBuf| std::fs::read(path).unwrap();
+    assert_eq!(bytes(output.join("b.nii.gz")), bytes(alone));
+    assert_eq!(
+        bytes(output.join("b.json")),
+        bytes(folder.path().join("alone.json"))
+    );
+}
+
+#[test]
+fn shards_and_patterns_and_tables_choose_cases() {
+    let (folder, input, output) = cases(&["a.nii", "b.nii", "c.nii"]);
+    let odd = segment(&input, &output, &["--shard", "1/2"]);
+    expect(&odd, 0, &[("a", "done"), ("c", "done")]);
+    let even = segment(&input, &output, &["--shard", "2/2"]);
+    expect(&even, 0, &[("b", "done")]);
+    let some = segment(&input.join("[ab]*.nii"), &output, &[]);
+    some.refuses(&["holds no nifti file"]);
+    let some = segment(
+        &input.join("?.nii"),
+        &folder.path().join("other"),
+        &["--shard", "3/3"],
+    );
+    expect(&some, 0, &[("c", "done")]);
+
+    let table = folder.path().join("cases.csv");
+    std::fs::write(
+        &table,
+        "case,ct,task\none,in/a.nii,\ntwo,in/b.nii,klecks\nno,in/a.nii,x\n",
+    )
+    .unwrap();
+    let listed = segment(&table, &output, &[]);
+    expect(
+        &listed,
+        1,
+        &[("no", "failed"), ("one", "done"), ("two", "done")],
+    );
+
+    segment(&input, &output, &["--shard", "3/2"])
+        .code
+        .filter(|code| *code == 2)
+        .unwrap();
+    segment(&input.join("a.nii"), &output, &["--shard", "1/2"]).refuses(&["--shard is for many"]);
+    segment(&input, &output, &["--preview", "x.png"]).refuses(&["--preview", "leave them out"]);
+    // Results beside the images would be images of the next run, or replace them.
+    let names = names_in(&input);
+    let beside = segment(&input.join("a*"), &input, &[]);
+    expect(&beside, 0, &[("a", "done")]);
+    let again = segment(&input, &input, &["--again"]);
+    again.refuses(&["has two cases called"]);
+    assert_eq!(names_in(&input).len(), names.len() + 2);
+}
+
+#[test]
+fn ctrl_c_stops_and_leaves_nothing_half_written() {
+    let (_folder, input, output) = cases(&["a.nii"]);
+    // Some ten thousand windows of the sample's few voxels.
+    image(&input.join("b.nii"), 60);
+    let mut child = Command::new(PROGRAM)
+        .args(arguments(&input, &output, &["--step", "0.5"]))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let patience = Instant::now();
+    while !output.join("a.json").exists() {
+        assert!(
+            patience.elapsed() < Duration::from_secs(120),
+            "the first case never came"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let asked = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if asked.elapsed() > Duration::from_secs(60) {
+            child.kill().unwrap();
+            panic!("it did not stop");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    println!("stopped after {:.2?}", asked.elapsed());
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert!(said.contains("what is finished is kept"), "{said}");
+    assert_eq!(names_in(&output), ["a.json", "a.nii.gz"]);
+}
+
+#[test]
+fn tasks_merge_into_one_map_with_a_table() {
+    let Some(golden) = golden("tasks_merge_into_one_map_with_a_table") else {
+        return;
+    };
+    ort::library();
+    let folder = tempfile::tempdir().unwrap();
+    let model = artefacts::trained(&golden);
+    let run = |output: &Path, more: &[&str]| {
+        let image = golden.path("data/ct_small.nii.gz");
+        let paths = [model, &image, output].map(|path| path.to_str().unwrap().to_owned());
+        let [model, image, output] = &paths;
+        let fixed = [
+            "segment",
+            model,
+            image,
+            "--task",
+            "spleen,liver",
+            "--merge",
+            "-o",
+            output,
+        ];
+        uniseg(fixed.iter().chain(more)).succeeds()
+    };
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    run(&first, &["--no-skip"]);
+    let names = [
+        "liver.json",
+        "liver.nii.gz",
+        "merged.json",
+        "merged.nii.gz",
+        "spleen.json",
+        "spleen.nii.gz",
+    ];
+    assert_eq!(names_in(&first), names);
+    let merged = read_labels(&first.join("merged.nii.gz"));
+    let [spleen, liver] =
+        ["spleen", "liver"].map(|task| read_labels(&first.join(format!("{task}.nii.gz"))));
+    let table: Value =
+        serde_json::from_slice(&std::fs::read(first.join("merged.json")).unwrap()).unwrap();
+    assert_eq!(table["labels"][0]["task"], "spleen");
+    assert_eq!(table["labels"][1]["task"], "liver");
+    // The spleen is value 1 and wins over the liver's values 2 and up.
+    for ((merged, spleen), liver) in merged.iter().zip(&spleen).zip(&liver) {
+        let expected = match (*spleen, *liver) {
+            (1, _) => 1,
+            (_, 0) => 0,
+            (_, liver) => liver + 1,
+        };
+        assert_eq!(*merged, expected);
+    }
+    let ones = merged.iter().filter(|value| **value == 1).count();
+    assert_eq!(table["labels"][0]["voxels"], ones);
+    assert!(ones > 0);
+
+    // Skipping windows of air costs nothing here.
+    run(&second, &["--priority", "liver"]);
+    let table: Value =
+        serde_json::from_slice(&std::fs::read(second.join("merged.json")).unwrap()).unwrap();
+    assert_eq!(table["priority"][0], 2);
+    for (task, labels) in [("spleen", 2), ("liver", 3)] {
+        let [with, without] =
+            [&second, &first].map(|folder| read_labels(&folder.join(format!("{task}.nii.gz"))));
+        same_labels(
+            &format!("{task} with windows of air skipped"),
+            &with,
+            &without,
+            labels,
+            SAME_LABELS,
+        );
+    }
+}

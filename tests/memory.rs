@@ -1,0 +1,127 @@
+//! Memory of whole cases: it does not grow with classes times volume, and it can be bounded.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use uniseg_imaging::ndarray::Array3;
+use uniseg_imaging::{Extent, Geometry, SpacingMm, Volume, write_image};
+use uniseg_onnx::proto::{
+    DataType, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
+};
+use uniseg_onnx::{Artefact, IMAGE, LOGITS, TASK, sample};
+
+use crate::support::{artefacts, kept, names_in, uniseg};
+
+const CLASSES: usize = 60;
+const PATCH: [usize; 3] = [16, 64, 64];
+const SIDE: usize = 64;
+
+/// An artefact with many classes and next to no computing.
+fn many_classes() -> PathBuf {
+    let [d, h, w] = PATCH.map(|size| size as i64);
+    let classes = CLASSES as i64;
+    let weight: Vec<f32> = (0..CLASSES).map(|class| class as f32 / 60.0).collect();
+    let bias: Vec<f32> = (0..CLASSES)
+        .map(|class| (class * 7 % 11) as f32 / 50.0)
+        .collect();
+    let graph = GraphProto {
+        name: "many".to_owned(),
+        node: vec![
+            NodeProto::new("Conv", [IMAGE, "weight"], ["scored"])
+                .attr_ints("kernel_shape", &[1, 1, 1]),
+            NodeProto::new("Gather", ["biases", TASK], ["bias"]).attr_int("axis", 0),
+            NodeProto::new("Add", ["scored", "bias"], [LOGITS]),
+        ],
+        initializer: vec![
+            TensorProto::from_f32("weight", &[classes, 1, 1, 1, 1], &weight),
+            TensorProto::from_f32("biases", &[1, classes, 1, 1, 1], &bias),
+        ],
+        input: vec![
+            ValueInfoProto::tensor(IMAGE, DataType::Float, [1, 1, d, h, w]),
+            ValueInfoProto::tensor(TASK, DataType::Int64, [1]),
+        ],
+        output: vec![ValueInfoProto::tensor(
+            LOGITS,
+            DataType::Float,
+            [1, classes, d, h, w],
+        )],
+        ..GraphProto::default()
+    };
+    let mut manifest = sample::tiny_manifest();
+    manifest.tasks.truncate(1);
+    manifest.tasks[0].labels = (0..CLASSES).map(|class| format!("label{class}")).collect();
+    manifest.network.patch_zyx = PATCH;
+    manifest.network.slots = 1;
+    manifest.network.classes = CLASSES;
+    let path = kept("artefacts").join("many.onnx");
+    let artefact = Artefact::new(ModelProto::new(graph), manifest).unwrap();
+    artefact.save(&path).unwrap();
+    path
+}
+
+fn image(path: &Path) {
+    let spacing = SpacingMm::from_zyx([3.0, 1.5, 1.5]).unwrap();
+    let geometry = Geometry::axis_aligned(Extent::from_zyx([SIDE; 3]), spacing);
+    let voxels = Array3::from_shape_fn([SIDE; 3], |(z, y, x)| ((z * 7 + y * 3 + x) % 301) as f32);
+    write_image(path, &Volume::new(voxels, geometry).unwrap()).unwrap();
+}
+
+#[test]
+fn peak_memory_does_not_grow_with_classes_times_volume() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("case.nii");
+    image(&path);
+    let model = many_classes();
+    let [model, path] = [&model, &path].map(|path| path.to_str().unwrap());
+    let said = uniseg([
+        "bench", "case", model, path, "--task", "blob", "--engine", "tract", "--growth", "1,8",
+        "--step", "1", "--json",
+    ])
+    .succeeds();
+    println!("{said}");
+    let measured: Value = serde_json::from_str(&said).unwrap();
+    let number = |row: usize, field: &str| measured["cases"][row][field].as_u64().unwrap();
+    assert_eq!(number(1, "windows"), 8 * number(0, "windows"));
+    let voxels = (SIDE * SIDE * SIDE) as u64;
+    assert_eq!(number(1, "voxels"), 8 * voxels);
+    // One convolution: a weight a class, on the voxels of a patch.
+    let flops = (2 * CLASSES * PATCH.iter().product::<usize>()) as f64;
+    let found = measured["gflop_per_window"].as_f64().unwrap();
+    assert!((found * 1e9 - flops).abs() < 1.0, "{found}");
+    // All probabilities of the longer volume would be 500 MB.
+    let probabilities = 8 * voxels * CLASSES as u64 * 4 / 1_000_000;
+    let grown = number(1, "peak_memory_mb").saturating_sub(number(0, "peak_memory_mb"));
+    assert!(
+        grown < probabilities / 4,
+        "{grown} MB of {probabilities} MB"
+    );
+}
+
+#[test]
+fn a_bound_that_cannot_be_kept_is_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("case.nii");
+    image(&path);
+    let output = folder.path().join("labels.nii");
+    let run = |bound: &str| {
+        uniseg([
+            "segment",
+            artefacts::tiny().to_str().unwrap(),
+            path.to_str().unwrap(),
+            "--task",
+            "blob",
+            "--engine",
+            "tract",
+            "--step",
+            "1",
+            "-o",
+            output.to_str().unwrap(),
+            "--memory",
+            bound,
+        ])
+    };
+    run("90M").refuses(&["the case needs about", "more than the 0.09 GiB allowed"]);
+    assert_eq!(names_in(folder.path()), ["case.nii"]);
+    assert_eq!(run("4x").code, Some(2));
+    run("1G").succeeds();
+}
