@@ -19,16 +19,19 @@
 
 mod case;
 mod compare;
+mod device;
 mod engine;
 mod error;
 mod forward;
 mod library;
+mod machine;
 mod model;
 mod output;
 mod statistics;
 mod tasks;
 mod tensor;
 mod threads;
+mod tune;
 mod window;
 
 #[cfg(test)]
@@ -36,17 +39,23 @@ mod testing;
 
 pub use case::{Case, CaseResult, Progress, Segmentation, segment_case};
 pub use compare::{Comparison, TaskDifference, compare, random_patch};
-pub use engine::{Engine, EngineKind, EngineOptions, OpenedEngine, open_engine};
+pub use device::{ConvSearch, Device, Precision, UnknownName};
+pub use engine::{
+    CudaOptions, Engine, EngineKind, EngineOptions, LibraryProbe, OpenedEngine, ProviderProbe,
+    open_engine, probe_library,
+};
 pub use error::{Cause, RuntimeError};
 pub use forward::forward;
 pub use library::{
     Candidate, Flavour, InstallStep, LibraryError, LibrarySource, OrtLibrary, Problem,
-    Surroundings, find_ort, install_ort, list_ort,
+    Surroundings, cache_folder, find_ort, find_ort_for, install_ort, list_ort, missing_libraries,
 };
+pub use machine::Machine;
 pub use model::Model;
 pub use output::{write_labels, write_statistics};
 pub use statistics::{LabelStatistics, STATISTICS_VERSION, Statistics};
 pub use tasks::{TaskChoice, select_tasks};
 pub use tensor::{Tensor, TensorView};
-pub use threads::limit_threads;
+pub use threads::{limit_threads, thread_count};
+pub use tune::{Bounds, Tried, TuneOptions, Tuned, Tunings, tune};
 pub use window::{Window, WindowOptions, WindowPlan, WindowProgress, gaussian, predict};
