@@ -64,6 +64,7 @@ fn one_forward_pass(criterion: &mut Criterion) {
                 kind,
                 threads: NonZeroUsize::new(threads),
                 ort_lib: None,
+                ..EngineOptions::default()
             };
             let mut engine = open_engine(&model, &options)
                 .expect("the engine opens")

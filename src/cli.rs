@@ -4,6 +4,7 @@
 mod bench;
 #[cfg(feature = "train")]
 mod demo;
+mod doctor;
 #[cfg(feature = "train")]
 mod evaluate;
 #[cfg(feature = "train")]
@@ -24,13 +25,14 @@ mod segment;
 mod tables;
 #[cfg(feature = "train")]
 mod train;
+mod tune;
 mod verify;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use uniseg_runtime::{EngineKind, EngineOptions};
+use uniseg_runtime::{ConvSearch, CudaOptions, Device, EngineKind, EngineOptions, Precision};
 
 /// One 3-D medical segmentation model for many tasks, in one self-describing ONNX file.
 ///
@@ -66,6 +68,8 @@ enum Command {
     Inspect(inspect::Inspect),
     Verify(verify::Verify),
     Segment(segment::Segment),
+    Tune(tune::Tune),
+    Doctor(doctor::Doctor),
     Runtime(runtime::Runtime),
     #[cfg(feature = "train")]
     Bench(bench::Bench),
@@ -100,6 +104,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Inspect(command) => inspect::run(command),
         Command::Verify(command) => verify::run(command),
         Command::Segment(command) => segment::run(command),
+        Command::Tune(command) => tune::run(command),
+        Command::Doctor(command) => doctor::run(command),
         Command::Runtime(command) => runtime::run(command),
         #[cfg(feature = "train")]
         Command::Bench(command) => bench::run(command),
@@ -117,6 +123,31 @@ struct EngineArgs {
     /// ONNX Runtime's library, before ORT_DYLIB_PATH, the cache, Python wheels and the system
     #[arg(long, value_name = "FILE")]
     ort_lib: Option<PathBuf>,
+    /// auto, cpu, openvino, cuda, cuda:1, tensorrt, tensorrt:1. auto: what `uniseg tune` found
+    /// fastest, else cpu (openvino if the library found has it); all others are used or fail
+    #[arg(
+        long,
+        default_value = "auto",
+        value_name = "NAME",
+        hide_default_value = true
+    )]
+    device: Device,
+    /// auto, f32, bf16, f16, int8. auto: the artefact's own, or the fastest that `uniseg tune` found
+    /// close enough. bf16 of an f32 artefact needs openvino or tensorrt, f16 tensorrt; int8 needs an
+    /// int8 artefact
+    #[arg(
+        long,
+        default_value = "auto",
+        value_name = "NAME",
+        hide_default_value = true
+    )]
+    precision: Precision,
+    /// CUDA: how cuDNN's convolutions are picked, exhaustive, heuristic or default
+    #[arg(long, value_name = "NAME")]
+    conv_search: Option<ConvSearch>,
+    /// CUDA: let f32 convolutions round to TensorFloat-32: faster, 10 bits of mantissa
+    #[arg(long)]
+    tf32: bool,
 }
 
 impl EngineArgs {
@@ -132,6 +163,13 @@ impl EngineArgs {
             kind,
             threads: self.threads,
             ort_lib: self.ort_lib.clone(),
+            device: self.device,
+            precision: self.precision,
+            cuda: CudaOptions {
+                conv_search: self.conv_search,
+                tf32: self.tf32,
+                ..CudaOptions::default()
+            },
         }
     }
 }

@@ -206,6 +206,7 @@ fn bisects(model: &Model, nth: usize) {
         kind: EngineKind::Ort,
         threads: None,
         ort_lib: Some(library().to_owned()),
+        ..Default::default()
     };
     let mut broken = String::new();
     let bisection = bisect(

@@ -104,7 +104,7 @@ fn timed(
     Ok((logits, start.elapsed().as_secs_f64()))
 }
 
-fn difference(
+pub(crate) fn difference(
     task: &Task,
     expected: &Array5<f32>,
     found: &Array5<f32>,

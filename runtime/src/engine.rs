@@ -3,14 +3,20 @@
 //! Each engine lives in one file below `engine/`; [`table`] lists them in the order in which
 //! [`EngineKind::Auto`] tries them. A new engine is a new file, a new [`EngineKind`] and one row.
 
+mod choice;
 mod guard;
+mod memory;
 mod ort;
+mod providers;
 mod table;
 mod tract;
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf};
 
-use crate::{Model, RuntimeError, Tensor, TensorView};
+pub use ort::{LibraryProbe, ProviderProbe, probe_library};
+pub use providers::CudaOptions;
+
+use crate::{Device, Model, Precision, RuntimeError, Tensor, TensorView};
 
 /// Runs one artefact: named tensors in, named tensors out.
 pub trait Engine: Send {
@@ -58,13 +64,19 @@ pub struct EngineOptions {
     pub threads: Option<NonZeroUsize>,
     /// ONNX Runtime's library, before every other place it is looked for.
     pub ort_lib: Option<PathBuf>,
+    /// What to compute on. One that is named is used, or it is an error.
+    pub device: Device,
+    /// In which numbers.
+    pub precision: Precision,
+    /// How NVIDIA's GPUs are used.
+    pub cuda: CudaOptions,
 }
 
 /// An engine that is ready to run.
 pub struct OpenedEngine {
     /// The engine.
     pub engine: Box<dyn Engine>,
-    /// One line for the user if the engine is not the preferred one.
+    /// One line for the user if the engine is not the preferred one, or not all of it is used.
     pub note: Option<String>,
 }
 
@@ -84,21 +96,27 @@ impl fmt::Debug for OpenedEngine {
 /// [`OpenedEngine::note`] why it passed over a better one. A library that the user named and that
 /// does not load is an error in every case.
 ///
-/// Errors: [`RuntimeError::NoEngine`] if the engine is not there, [`RuntimeError::LoadLibrary`],
+/// A device or precision that is named is what is used, or this is an error.
+///
+/// Errors: [`RuntimeError::NoEngine`] if the engine is not there,
+/// [`RuntimeError::DeviceUnavailable`], [`RuntimeError::NoPrecision`],
+/// [`RuntimeError::OutOfMemory`], [`RuntimeError::LoadLibrary`],
 /// [`RuntimeError::OtherLibraryLoaded`] and [`RuntimeError::OpenSession`].
 pub fn open_engine(model: &Model, options: &EngineOptions) -> Result<OpenedEngine, RuntimeError> {
     let mut absent = Vec::new();
     for row in table::rows(options.kind) {
         match (row.open)(model, options)? {
             table::Opened::Absent(reason) => absent.push(reason),
-            table::Opened::Ready(engine) => {
-                let note = (!absent.is_empty()).then(|| {
+            table::Opened::Ready(engine, note) => {
+                let slower = (!absent.is_empty()).then(|| {
                     format!(
                         "{}; using {}, which is slower",
                         absent.join("; "),
                         engine.name()
                     )
                 });
+                let notes: Vec<String> = slower.into_iter().chain(note).collect();
+                let note = (!notes.is_empty()).then(|| notes.join("; "));
                 return Ok(OpenedEngine { engine, note });
             }
         }

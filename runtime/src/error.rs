@@ -5,7 +5,7 @@ use std::{error::Error, io, path::PathBuf};
 use uniseg_imaging::ImagingError;
 use uniseg_onnx::{OnnxError, Task};
 
-use crate::{CohortError, EngineKind, LibraryError, MemoryBound};
+use crate::{CohortError, Device, EngineKind, LibraryError, MemoryBound, Precision};
 
 /// A foreign library's error, kept for its message.
 pub type Cause = Box<dyn Error + Send + Sync>;
@@ -165,6 +165,32 @@ pub enum RuntimeError {
         /// Why it is not there, and the remedy.
         reason: String,
     },
+    /// The device asked for cannot be used; nothing else is used in its place.
+    #[error("the device {device} is not available: {reason}")]
+    DeviceUnavailable {
+        /// What was asked for.
+        device: Device,
+        /// What is missing, and the remedy.
+        reason: String,
+    },
+    /// Device and artefact together cannot compute in the precision asked for.
+    #[error("the device {device} cannot compute this artefact in {precision}: {reason}")]
+    NoPrecision {
+        /// The device.
+        device: Device,
+        /// What was asked for.
+        precision: Precision,
+        /// Why not, and what can.
+        reason: String,
+    },
+    /// An engine ran out of the machine's memory or the GPU's; less at a time may fit.
+    #[error("{engine} ran out of memory")]
+    OutOfMemory {
+        /// Name of the engine.
+        engine: String,
+        /// Its own words.
+        source: Cause,
+    },
     /// The library of ONNX Runtime that was asked for is not one.
     #[error(transparent)]
     FindLibrary(#[from] LibraryError),
@@ -304,12 +330,32 @@ impl RuntimeError {
             "out_of_memory",
             "available memory",
         ];
+        if matches!(self, RuntimeError::OutOfMemory { .. }) {
+            return true;
+        }
         let (RuntimeError::Run { source, .. } | RuntimeError::OpenSession { source, .. }) = self
         else {
             return false;
         };
         let said = source.to_string().to_lowercase();
         WORDS.iter().any(|words| said.contains(words))
+    }
+
+    /// The error and what caused it, in one line.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut last = text.clone();
+        let mut next = self.source();
+        while let Some(cause) = next {
+            let said = cause.to_string();
+            // Transparent errors repeat their source's text.
+            if said != last {
+                text += &format!(": {said}");
+            }
+            last = said;
+            next = cause.source();
+        }
+        text
     }
 
     /// Checks the number of channels that `task` got.

@@ -22,11 +22,13 @@ mod cancel;
 mod case;
 mod cohort;
 mod compare;
+mod device;
 mod engine;
 mod error;
 mod footprint;
 mod forward;
 mod library;
+mod machine;
 mod memory;
 mod merge;
 mod model;
@@ -37,6 +39,7 @@ mod statistics;
 mod tasks;
 mod tensor;
 mod threads;
+mod tune;
 mod window;
 
 #[cfg(test)]
@@ -51,14 +54,19 @@ pub use compare::{
     Accuracy, Bisection, Comparison, LabelAccuracy, NodeDifference, Opener, TaskDifference,
     accuracy, bisect, compare, random_patch,
 };
-pub use engine::{Engine, EngineKind, EngineOptions, OpenedEngine, open_engine};
+pub use device::{ConvSearch, Device, Precision, UnknownName};
+pub use engine::{
+    CudaOptions, Engine, EngineKind, EngineOptions, LibraryProbe, OpenedEngine, ProviderProbe,
+    open_engine, probe_library,
+};
 pub use error::{Cause, RuntimeError};
 pub use footprint::Footprint;
 pub use forward::forward;
 pub use library::{
     Candidate, Flavour, InstallStep, LibraryError, LibrarySource, OrtLibrary, Problem,
-    Surroundings, find_ort, install_ort, list_ort,
+    Surroundings, cache_folder, find_ort, find_ort_for, install_ort, list_ort, missing_libraries,
 };
+pub use machine::Machine;
 pub use memory::{MemoryBound, MemoryEstimate, fit_memory};
 pub use merge::{MERGED_VERSION, Merge, MergedLabel, MergedTable};
 pub use model::Model;
@@ -68,7 +76,8 @@ pub use sample::{Sample, sample_windows};
 pub use statistics::{LabelStatistics, STATISTICS_VERSION, Statistics};
 pub use tasks::{TaskChoice, select_tasks};
 pub use tensor::{Tensor, TensorView};
-pub use threads::limit_threads;
+pub use threads::{limit_threads, thread_count};
+pub use tune::{Bounds, Tried, TuneOptions, Tuned, Tunings, tune};
 pub use window::{
     Slab, Window, WindowOptions, WindowPlan, WindowProgress, WindowReport, WindowRun, gaussian,
     predict, predict_slabs,

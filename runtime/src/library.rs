@@ -14,6 +14,7 @@
 mod cache;
 mod error;
 mod install;
+mod needed;
 mod pins;
 mod probe;
 mod python;
@@ -27,6 +28,7 @@ use std::{
 
 pub use error::LibraryError;
 pub use install::InstallStep;
+pub use needed::missing_libraries;
 pub use probe::Problem;
 pub use search::Surroundings;
 
@@ -99,6 +101,17 @@ pub enum Flavour {
     OpenVino,
 }
 
+impl Flavour {
+    /// The command that installs a library of this flavour.
+    pub fn install_command(self) -> &'static str {
+        match self {
+            Self::Cpu => "uniseg runtime install",
+            Self::Cuda => "uniseg runtime install --cuda",
+            Self::OpenVino => "uniseg runtime install --openvino",
+        }
+    }
+}
+
 impl fmt::Display for Flavour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -124,6 +137,23 @@ pub struct Candidate {
 /// by `explicit` or by `ORT_DYLIB_PATH`, and cannot be used.
 pub fn find_ort(explicit: Option<&Path>) -> Result<Option<OrtLibrary>, LibraryError> {
     Surroundings::of_this_process().find(explicit)
+}
+
+/// Finds the library to use for one device: the one that was asked for, whatever it can do, else
+/// the first usable one of that device's flavour.
+///
+/// Errors: those of [`find_ort`].
+pub fn find_ort_for(
+    flavour: Flavour,
+    explicit: Option<&Path>,
+) -> Result<Option<OrtLibrary>, LibraryError> {
+    Surroundings::of_this_process().find_for(flavour, explicit)
+}
+
+/// The folder this program keeps downloads and tunings in: `UNISEG_CACHE`, else a folder in the
+/// user's cache; none if there is neither.
+pub fn cache_folder() -> Option<PathBuf> {
+    Surroundings::of_this_process().cache
 }
 
 /// All libraries on this machine, the one [`find_ort`] would choose being the first without a

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-use uniseg_onnx::{Artefact, Bytes, Dim, IMAGE, Manifest, proto::ModelProto};
+use uniseg_onnx::{
+    Artefact, Bytes, Dim, IMAGE, Manifest,
+    proto::{DataType, ModelProto},
+};
 
-use crate::{Footprint, RuntimeError};
+use crate::{Footprint, Precision, RuntimeError};
 
 /// A checked artefact: its manifest, and exactly the bytes that were checked.
 ///
@@ -16,6 +19,7 @@ pub struct Model {
     bytes: Bytes,
     batches: bool,
     footprint: Footprint,
+    stored: Precision,
 }
 
 impl Model {
@@ -32,21 +36,32 @@ impl Model {
     /// tests that run small graphs in the engines.
     #[doc(hidden)]
     pub fn unchecked(bytes: Bytes, manifest: Manifest) -> Model {
-        Model { manifest, bytes }
+        Model {
+            manifest,
+            bytes,
+            batches: false,
+            footprint: Footprint::default(),
+            stored: Precision::F32,
+        }
     }
 
     /// The same manifest over another graph: a variant of this model that was made in this process
     /// to be measured, such as one with additional outputs. It is not checked.
     pub fn with_graph(&self, bytes: Bytes) -> Model {
         Model {
-            manifest: self.manifest.clone(),
             bytes,
+            ..self.clone()
         }
     }
 
     /// What the artefact says about itself.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// In which numbers most of its weights are stored.
+    pub fn stored_precision(&self) -> Precision {
+        self.stored
     }
 
     /// The whole file, as it was checked.
@@ -77,6 +92,7 @@ impl From<Artefact> for Model {
                 .map_or_else(Footprint::default, |graph| {
                     Footprint::of(graph, &manifest.network)
                 }),
+            stored: stored(&graph),
             manifest,
             bytes,
         }
@@ -89,4 +105,33 @@ fn batches(model: &ModelProto) -> bool {
     let image = inputs.filter(|input| input.name == IMAGE);
     let mut shapes = image.filter_map(|image| image.tensor_type()?.1);
     shapes.any(|dims| matches!(dims.first(), Some(Dim::Named(_))))
+}
+
+/// The precision of the most weights; indices and shapes are no weights.
+fn stored(model: &ModelProto) -> Precision {
+    let mut counts = [
+        (Precision::F32, 0u64),
+        (Precision::Bf16, 0),
+        (Precision::F16, 0),
+        (Precision::Int8, 0),
+    ];
+    for tensor in model.graph.iter().flat_map(|graph| &graph.initializer) {
+        let precision = match DataType::try_from(tensor.data_type) {
+            Ok(DataType::Float) => Precision::F32,
+            Ok(DataType::Bfloat16) => Precision::Bf16,
+            Ok(DataType::Float16) => Precision::F16,
+            Ok(DataType::Int8 | DataType::Uint8) => Precision::Int8,
+            _ => continue,
+        };
+        let elements = tensor.dims.iter().fold(1u64, |product, &size| {
+            product.saturating_mul(size.unsigned_abs())
+        });
+        for (counted, count) in &mut counts {
+            if *counted == precision {
+                *count = count.saturating_add(elements);
+            }
+        }
+    }
+    let most = counts.iter().rev().max_by_key(|(_, count)| *count);
+    most.map_or(Precision::F32, |(precision, _)| *precision)
 }

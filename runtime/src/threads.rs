@@ -21,7 +21,7 @@ pub fn limit_threads(threads: NonZeroUsize) -> bool {
 ///
 /// By default the number of cores that this process may use, not that of the machine: a
 /// container's share is respected, which ONNX Runtime's own default does not do.
-pub(crate) fn thread_count(asked: Option<NonZeroUsize>) -> usize {
+pub fn thread_count(asked: Option<NonZeroUsize>) -> usize {
     let available = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
     asked
         .map_or_else(available, NonZeroUsize::get)

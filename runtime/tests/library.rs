@@ -11,6 +11,7 @@ fn options(kind: EngineKind, ort_lib: Option<PathBuf>) -> EngineOptions {
         kind,
         threads: NonZeroUsize::new(1),
         ort_lib,
+        ..EngineOptions::default()
     }
 }
 

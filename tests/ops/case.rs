@@ -195,6 +195,7 @@ impl Case {
             kind,
             threads: std::num::NonZeroUsize::new(1),
             ort_lib: Some(ort::library().to_owned()),
+            ..EngineOptions::default()
         };
         let names: Vec<String> = (0..self.inputs.len())
             .map(|index| format!("x{index}"))

@@ -31,6 +31,7 @@ pub fn engine(model: &Model, kind: EngineKind) -> Box<dyn Engine> {
         kind,
         threads: None,
         ort_lib: Some(library().to_owned()),
+        ..EngineOptions::default()
     };
     open_engine(model, &options)
         .unwrap_or_else(|error| panic!("{kind}: {error}"))

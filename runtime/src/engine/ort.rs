@@ -8,15 +8,31 @@ use std::{
 
 use ::ort::{
     environment::Environment,
+    ep::{
+        self, ArbitrarilyConfigurableExecutionProvider, ExecutionProvider,
+        ExecutionProviderDispatch,
+    },
     logging::LogLevel,
-    session::{Session, SessionInputValue, builder::GraphOptimizationLevel},
+    session::{
+        Session, SessionInputValue,
+        builder::{GraphOptimizationLevel, SessionBuilder},
+    },
     value::{DynValue, TensorElementType, TensorRef, ValueRef},
 };
 use ndarray::CowArray;
+use serde::{Deserialize, Serialize};
 
-use super::{Engine, EngineKind, EngineOptions, guard::guard, table::Opened};
+use super::{
+    Engine, EngineKind, EngineOptions,
+    choice::Choice,
+    guard::guard,
+    memory::out_of_memory,
+    providers::{self, Options, Provider, Request},
+    table::Opened,
+};
 use crate::{
-    LibrarySource, Model, RuntimeError, Tensor, TensorView, find_ort, threads::thread_count,
+    Device, LibrarySource, Model, Precision, RuntimeError, Tensor, TensorView, forward,
+    missing_libraries, random_patch,
 };
 
 /// What messages call this engine before its version is known.
@@ -33,25 +49,38 @@ struct Loaded {
     version: String,
 }
 
-/// A session of ONNX Runtime on the CPU.
+/// A session of ONNX Runtime.
 struct OrtEngine {
     name: String,
     session: Session,
 }
 
-/// Opens `model` if a library is found. One that was named by the user must load; one that was
-/// merely found may be unusable, which is a reason to go on without it.
+/// Opens `model` if a library is found. One that was named by the user must load, and a device that
+/// was named must be there; a library that was merely found may be unusable, which is a reason to go
+/// on without it.
 pub(super) fn open(model: &Model, options: &EngineOptions) -> Result<Opened, RuntimeError> {
-    let Some(library) = find_ort(options.ort_lib.as_deref())? else {
-        return Ok(Opened::Absent(
-            "ONNX Runtime was not found (install it with `uniseg runtime install`)".to_owned(),
-        ));
+    let choice = Choice::of(model, options);
+    let Some(library) = choice.library()? else {
+        let remedy = format!(
+            "install it with `{}`",
+            choice.device.flavour().install_command()
+        );
+        if !matches!(choice.device, Device::Auto | Device::Cpu) {
+            return Err(RuntimeError::DeviceUnavailable {
+                device: choice.device,
+                reason: format!("no ONNX Runtime that is built for it was found; {remedy}"),
+            });
+        }
+        return Ok(Opened::Absent(format!(
+            "ONNX Runtime was not found ({remedy})"
+        )));
     };
     let named = matches!(
         library.source(),
         LibrarySource::Flag | LibrarySource::Environment
     );
-    let asked_for = named || options.kind == EngineKind::Ort;
+    let device_named = !matches!(options.device, Device::Auto | Device::Cpu);
+    let asked_for = named || device_named || options.kind == EngineKind::Ort;
     let loaded = match load(library.path()) {
         Err(RuntimeError::LoadLibrary { path, source }) if !asked_for => {
             let path = path.display();
@@ -61,17 +90,235 @@ pub(super) fn open(model: &Model, options: &EngineOptions) -> Result<Opened, Run
         }
         loaded => loaded?,
     };
-    let name = format!("{NAME} {} (cpu)", loaded.version);
-    let threads = thread_count(options.threads);
-    let session = guard(&name, || {
-        commit(&loaded.environment, model.bytes(), threads).map_err(|source| {
-            RuntimeError::OpenSession {
-                engine: name.clone(),
-                source: source.into(),
+    let device = match choice.device {
+        Device::Auto => Device::of_flavour(library.flavour()),
+        named => named,
+    };
+    let opened = choice.open_on(device, &loaded, model);
+    match opened {
+        // Nobody asked for more than the processor.
+        Err(error) if choice.device == Device::Auto && device != Device::Cpu => {
+            let opened = choice.open_on(Device::Cpu, &loaded, model)?;
+            Ok(opened.with_note(format!("{device} cannot be used ({error}); using the cpu")))
+        }
+        opened => opened,
+    }
+}
+
+impl Choice {
+    fn open_on(
+        &self,
+        device: Device,
+        loaded: &Loaded,
+        model: &Model,
+    ) -> Result<Opened, RuntimeError> {
+        let precision = providers::precision(device, self.precision, model.stored_precision())?;
+        let request = Request {
+            device,
+            precision,
+            threads: self.threads,
+            cuda: &self.cuda,
+        };
+        let name = match (device, precision) {
+            (_, Precision::F32) => format!("{NAME} {} ({device})", loaded.version),
+            _ => format!("{NAME} {} ({device}, {precision})", loaded.version),
+        };
+        let opened = guard(&name, || session(&name, loaded, model.bytes(), &request))?;
+        Ok(opened.with_notes(self.note.iter().cloned()))
+    }
+}
+
+impl Opened {
+    fn with_note(self, note: String) -> Self {
+        self.with_notes([note])
+    }
+
+    fn with_notes(self, notes: impl IntoIterator<Item = String>) -> Self {
+        match self {
+            Opened::Ready(engine, said) => {
+                let notes: Vec<String> = said.into_iter().chain(notes).collect();
+                Opened::Ready(engine, (!notes.is_empty()).then(|| notes.join("; ")))
             }
-        })
-    })?;
-    Ok(Opened::Ready(Box::new(OrtEngine { name, session })))
+            absent => absent,
+        }
+    }
+}
+
+/// Opens a session in which the whole graph is computed by the device's provider; or, if the
+/// provider does not take all of it, one with a note that says so.
+fn session(
+    name: &str,
+    loaded: &Loaded,
+    bytes: &[u8],
+    request: &Request<'_>,
+) -> Result<Opened, RuntimeError> {
+    available(loaded, request.device)?;
+    let opened = |session, note| {
+        let name = name.to_owned();
+        Opened::Ready(Box::new(OrtEngine { name, session }), note)
+    };
+    let commit = |strict| -> Result<::ort::Result<Session>, RuntimeError> {
+        let mut builder = builder(loaded, request, strict)
+            .map_err(|source| unavailable(loaded, request.device, &source.to_string()))?;
+        Ok(builder.commit_from_memory(bytes))
+    };
+    match commit(true)? {
+        Ok(session) => Ok(opened(session, None)),
+        Err(error) if error.to_string().contains(STRICT) => {
+            let session = commit(false)?.map_err(|source| open_error(name, source))?;
+            let note = format!(
+                "{} leaves some operations of this model to the cpu",
+                request.device
+            );
+            Ok(opened(session, Some(note)))
+        }
+        Err(error) => Err(open_error(name, error)),
+    }
+}
+
+/// Part of what ONNX Runtime says if the processor would have to help and may not.
+const STRICT: &str = "fallback to CPU EP has been explicitly disabled";
+
+/// Checks that the library was built with the device's provider.
+fn available(loaded: &Loaded, device: Device) -> Result<(), RuntimeError> {
+    let there = match device {
+        Device::Auto | Device::Cpu => Ok(true),
+        Device::OpenVino => ep::OpenVINO::is_available(),
+        Device::Cuda(_) => ep::CUDA::is_available(),
+        Device::TensorRt(_) => ep::TensorRT::is_available(),
+    };
+    match there {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(RuntimeError::DeviceUnavailable {
+            device,
+            reason: format!(
+                "ONNX Runtime {} in {} is built without {}; `{}` installs one that has it",
+                loaded.version,
+                loaded.path.display(),
+                device.provider().unwrap_or_default(),
+                device.flavour().install_command(),
+            ),
+        }),
+        Err(source) => Err(unavailable(loaded, device, &source.to_string())),
+    }
+}
+
+/// The provider is built in, but does not load.
+fn unavailable(loaded: &Loaded, device: Device, said: &str) -> RuntimeError {
+    let missing = loaded
+        .provider_library(device)
+        .map(|library| missing_libraries(&library))
+        .unwrap_or_default();
+    let said = said.trim();
+    let reason = if missing.is_empty() {
+        format!("ONNX Runtime cannot load its provider: {said}")
+    } else {
+        format!(
+            "{} not on this machine, or not on the loader's path (LD_LIBRARY_PATH): {}; ONNX \
+             Runtime says: {said}",
+            if missing.len() == 1 {
+                "a library is"
+            } else {
+                "libraries are"
+            },
+            missing.join(", "),
+        )
+    };
+    RuntimeError::DeviceUnavailable { device, reason }
+}
+
+impl Loaded {
+    /// The file beside the library that holds the device's provider.
+    fn provider_library(&self, device: Device) -> Option<PathBuf> {
+        let name = match device {
+            Device::Auto | Device::Cpu => return None,
+            Device::OpenVino => "openvino",
+            Device::Cuda(_) => "cuda",
+            Device::TensorRt(_) => "tensorrt",
+        };
+        let file = format!("libonnxruntime_providers_{name}.so");
+        Some(self.path.with_file_name(file))
+    }
+}
+
+fn open_error(name: &str, source: ::ort::Error) -> RuntimeError {
+    let engine = name.to_owned();
+    if out_of_memory(&source.to_string()) {
+        let source = source.into();
+        return RuntimeError::OutOfMemory { engine, source };
+    }
+    RuntimeError::OpenSession {
+        engine,
+        source: source.into(),
+    }
+}
+
+fn run_error(name: &str, source: ::ort::Error) -> RuntimeError {
+    let engine = name.to_owned();
+    let out_of_memory = out_of_memory(&source.to_string());
+    let source = source.into();
+    if out_of_memory {
+        RuntimeError::OutOfMemory { engine, source }
+    } else {
+        RuntimeError::Run { engine, source }
+    }
+}
+
+/// A library of ONNX Runtime, tried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LibraryProbe {
+    /// Its version.
+    pub version: String,
+    /// Every device, and whether it works with this library.
+    pub providers: Vec<ProviderProbe>,
+}
+
+/// A device, tried out with a tiny network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderProbe {
+    /// The device.
+    pub device: Device,
+    /// Why it does not work; none if it does.
+    pub problem: Option<String>,
+}
+
+/// Loads `library` into this process and computes a tiny network on every device.
+///
+/// Errors: those of loading a library; a device that does not work is none.
+pub fn probe_library(library: &Path) -> Result<LibraryProbe, RuntimeError> {
+    let loaded = load(library)?;
+    let model = Model::from(uniseg_onnx::sample::tiny_artefact());
+    let devices = [
+        Device::Cpu,
+        Device::OpenVino,
+        Device::Cuda(0),
+        Device::TensorRt(0),
+    ];
+    let mut providers = Vec::new();
+    for device in devices {
+        let options = EngineOptions {
+            kind: EngineKind::Ort,
+            ort_lib: Some(library.to_owned()),
+            device,
+            precision: Precision::F32,
+            ..EngineOptions::default()
+        };
+        let tried = super::open_engine(&model, &options).and_then(|mut opened| {
+            let manifest = model.manifest();
+            let Some(task) = manifest.tasks.first() else {
+                return Ok(());
+            };
+            let image = random_patch(manifest, task, 0);
+            let engine = opened.engine.as_mut();
+            forward(engine, &manifest.network, image.view(), task.id).map(|_| ())
+        });
+        let problem = tried.err().map(|error| error.with_causes());
+        providers.push(ProviderProbe { device, problem });
+    }
+    Ok(LibraryProbe {
+        version: loaded.version,
+        providers,
+    })
 }
 
 /// Loads the library at `path`, or returns the one that is already loaded from there.
@@ -137,12 +384,47 @@ fn version(build: &str, path: &Path) -> String {
         .unwrap_or_else(|| "of unknown version".to_owned())
 }
 
-fn commit(environment: &Environment, bytes: &[u8], threads: usize) -> ::ort::Result<Session> {
-    Session::builder(environment)?
+/// A session's settings. A provider that does not load is an error.
+///
+/// With `strict`, opening fails if the provider does not take every operation.
+fn builder(loaded: &Loaded, request: &Request<'_>, strict: bool) -> ::ort::Result<SessionBuilder> {
+    let providers = providers::providers(request);
+    // Where another provider computes, ONNX Runtime's own threads would only wait, and wait busily.
+    let threads = if providers.is_empty() {
+        request.threads
+    } else {
+        1
+    };
+    let builder = Session::builder(&loaded.environment)?
         // Everything up to and including level 3; the numeral 3 is not known to every version.
         .with_optimization_level(GraphOptimizationLevel::All)?
-        .with_intra_threads(threads)?
-        .commit_from_memory(bytes)
+        .with_intra_threads(threads)?;
+    if providers.is_empty() {
+        return Ok(builder);
+    }
+    let dispatches: Vec<ExecutionProviderDispatch> = providers.into_iter().map(dispatch).collect();
+    let builder = builder.with_execution_providers(dispatches)?;
+    Ok(if strict {
+        builder.with_disable_cpu_fallback()?
+    } else {
+        builder
+    })
+}
+
+fn dispatch(provider: Provider) -> ExecutionProviderDispatch {
+    fn configured<P>(options: Options) -> ExecutionProviderDispatch
+    where
+        P: ArbitrarilyConfigurableExecutionProvider + Default + Into<ExecutionProviderDispatch>,
+    {
+        let set = |provider: P, (key, value)| provider.with_arbitrary_config(key, value);
+        let provider: P = options.into_iter().fold(P::default(), set);
+        provider.into().error_on_failure()
+    }
+    match provider {
+        Provider::OpenVino(options) => configured::<ep::OpenVINO>(options),
+        Provider::Cuda(options) => configured::<ep::CUDA>(options),
+        Provider::TensorRt(options) => configured::<ep::TensorRT>(options),
+    }
 }
 
 impl Engine for OrtEngine {
@@ -156,10 +438,7 @@ impl Engine for OrtEngine {
     ) -> Result<Vec<(String, Tensor)>, RuntimeError> {
         let OrtEngine { name, session } = self;
         guard(name, || {
-            compute(session, inputs).map_err(|source| RuntimeError::Run {
-                engine: name.clone(),
-                source: source.into(),
-            })
+            compute(session, inputs).map_err(|source| run_error(name, source))
         })
     }
 }

@@ -11,8 +11,8 @@ pub(super) struct Row {
 
 /// What came of opening an engine.
 pub(super) enum Opened {
-    /// It is ready.
-    Ready(Box<dyn Engine>),
+    /// It is ready; and what the user should know about it.
+    Ready(Box<dyn Engine>, Option<String>),
     /// It is not on this machine, and why; another one may be.
     Absent(String),
 }

@@ -23,6 +23,7 @@ fn options(kind: EngineKind) -> EngineOptions {
         kind,
         threads: NonZeroUsize::new(2),
         ort_lib: None,
+        ..EngineOptions::default()
     }
 }
 

@@ -10,7 +10,7 @@ use tract_onnx::prelude::{
 };
 
 use super::{Engine, EngineOptions, guard::guard, table::Opened};
-use crate::{Model, RuntimeError, Tensor, TensorView, threads::thread_count};
+use crate::{Device, Model, Precision, RuntimeError, Tensor, TensorView, threads::thread_count};
 
 /// tract's version, as pinned in this workspace's lock file.
 const VERSION: &str = "0.23.9";
@@ -23,9 +23,22 @@ struct TractEngine {
     plan: Arc<TypedRunnableModel>,
 }
 
-/// Opens `model`; tract is always available.
+/// Opens `model`; tract is always available, on the processor and in f32.
 pub(super) fn open(model: &Model, options: &EngineOptions) -> Result<Opened, RuntimeError> {
     let name = format!("tract {VERSION} (cpu)");
+    if !matches!(options.device, Device::Auto | Device::Cpu) {
+        return Err(RuntimeError::DeviceUnavailable {
+            device: options.device,
+            reason: "tract computes on the cpu only: leave out --engine tract".to_owned(),
+        });
+    }
+    if !matches!(options.precision, Precision::Auto | Precision::F32) {
+        return Err(RuntimeError::NoPrecision {
+            device: Device::Cpu,
+            precision: options.precision,
+            reason: "tract computes in f32 only".to_owned(),
+        });
+    }
     let engine = guard(&name, || {
         compile(&name, model, thread_count(options.threads)).map_err(|source| {
             RuntimeError::OpenSession {
@@ -34,7 +47,7 @@ pub(super) fn open(model: &Model, options: &EngineOptions) -> Result<Opened, Run
             }
         })
     })?;
-    Ok(Opened::Ready(Box::new(engine)))
+    Ok(Opened::Ready(Box::new(engine), None))
 }
 
 fn compile(name: &str, model: &Model, threads: usize) -> TractResult<TractEngine> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Candidate, LibraryError, LibrarySource, OrtLibrary, cache,
+    Candidate, Flavour, LibraryError, LibrarySource, OrtLibrary, cache,
     probe::{Problem, flavour_of, libraries_in, problem_of, version_of},
     python::Python,
 };
@@ -60,6 +60,28 @@ impl Surroundings {
             .into_iter()
             .flat_map(|source| self.found(source))
             .find_map(usable))
+    }
+
+    /// See [`super::find_ort_for`].
+    pub fn find_for(
+        &self,
+        flavour: Flavour,
+        explicit: Option<&Path>,
+    ) -> Result<Option<OrtLibrary>, LibraryError> {
+        if flavour == Flavour::Cpu {
+            return self.find(explicit);
+        }
+        if let Some(library) = self.asked_for(explicit)?.into_iter().next() {
+            return Ok(Some(library));
+        }
+        let fits = |candidate: Candidate| {
+            (candidate.problem.is_none() && candidate.library.flavour == flavour)
+                .then_some(candidate.library)
+        };
+        Ok(FOUND
+            .into_iter()
+            .flat_map(|source| self.found(source))
+            .find_map(fits))
     }
 
     /// See [`super::list_ort`].
@@ -203,7 +225,7 @@ fn default_pythons() -> Vec<Python> {
         .collect()
 }
 
-fn system_folders() -> Vec<PathBuf> {
+pub(super) fn system_folders() -> Vec<PathBuf> {
     let listed = if cfg!(windows) {
         "PATH"
     } else if cfg!(target_os = "macos") {
@@ -261,7 +283,7 @@ mod tests {
     use std::{collections::BTreeMap, fs};
 
     use super::*;
-    use crate::library::{Flavour, cache::Record};
+    use crate::library::cache::Record;
 
     /// A file that passes for a library of this machine.
     fn library(path: &Path) -> PathBuf {

@@ -1,0 +1,164 @@
+//! What is computed on what: the user's wishes, and where they leave it open what was remembered.
+
+use std::{num::NonZeroUsize, path::Path};
+
+use super::{CudaOptions, EngineOptions};
+use crate::{
+    Device, LibraryError, Machine, Model, OrtLibrary, Precision, Tuned, Tunings, cache_folder,
+    find_ort_for, threads::thread_count,
+};
+
+/// What a session is opened with.
+#[derive(Debug, Clone)]
+pub(super) struct Choice {
+    pub(super) device: Device,
+    pub(super) precision: Precision,
+    pub(super) threads: usize,
+    pub(super) cuda: CudaOptions,
+    /// The library, where it was named or is remembered.
+    library: Option<std::path::PathBuf>,
+    /// What the user should know.
+    pub(super) note: Option<String>,
+}
+
+impl Choice {
+    /// Reads what is remembered for this artefact on this machine, if anything was left open.
+    pub(super) fn of(model: &Model, options: &EngineOptions) -> Choice {
+        let open = options.device == Device::Auto
+            || options.precision == Precision::Auto
+            || options.cuda.conv_search.is_none();
+        let (remembered, note) = match cache_folder() {
+            Some(cache) if open => {
+                Tunings::in_cache(&cache).recall(&model.manifest().weights_sha256, &Machine::this())
+            }
+            _ => (Vec::new(), None),
+        };
+        let mut choice = Choice::from_remembered(&remembered, options, &|path| path.is_file());
+        choice.note = note;
+        if matches!(choice.device, Device::TensorRt(_)) && choice.cuda.engine_cache.is_none() {
+            // Without it every start would compile for minutes.
+            choice.cuda.engine_cache = cache_folder().map(|cache| cache.join("tensorrt"));
+        }
+        choice
+    }
+
+    /// The fastest remembered row that fits what was asked for; what was asked for wins.
+    fn from_remembered(
+        remembered: &[Tuned],
+        options: &EngineOptions,
+        there: &dyn Fn(&Path) -> bool,
+    ) -> Choice {
+        let fits = |row: &&Tuned| {
+            (options.device == Device::Auto || row.device == options.device)
+                && (options.precision == Precision::Auto || row.precision == options.precision)
+                && options
+                    .cuda
+                    .conv_search
+                    .is_none_or(|search| row.conv_search == Some(search))
+                && options
+                    .threads
+                    .is_none_or(|threads| row.threads == threads.get())
+                && match &options.ort_lib {
+                    Some(library) => same_file(library, &row.library),
+                    None => there(&row.library),
+                }
+        };
+        let best = remembered
+            .iter()
+            .filter(fits)
+            .min_by(|a, b| a.median_ms.total_cmp(&b.median_ms));
+        let mut cuda = options.cuda.clone();
+        cuda.conv_search = cuda.conv_search.or(best.and_then(|row| row.conv_search));
+        let remembered_threads = best.and_then(|row| NonZeroUsize::new(row.threads));
+        Choice {
+            device: best.map_or(options.device, |row| row.device),
+            precision: best.map_or(options.precision, |row| row.precision),
+            threads: thread_count(options.threads.or(remembered_threads)),
+            cuda,
+            library: options
+                .ort_lib
+                .clone()
+                .or_else(|| best.map(|row| row.library.clone())),
+            note: None,
+        }
+    }
+
+    /// The library to load.
+    ///
+    /// Errors: one was named and cannot be used.
+    pub(super) fn library(&self) -> Result<Option<OrtLibrary>, LibraryError> {
+        find_ort_for(self.device.flavour(), self.library.as_deref())
+    }
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(device: Device, precision: Precision, threads: usize, median_ms: f64) -> Tuned {
+        Tuned {
+            device,
+            precision,
+            threads,
+            conv_search: None,
+            library: format!("lib-{}", device.flavour()).into(),
+            version: "1.0".to_owned(),
+            median_ms,
+        }
+    }
+
+    #[test]
+    fn the_fastest_that_fits_is_taken_and_wishes_win() {
+        let rows = [
+            row(Device::Cpu, Precision::F32, 2, 10.0),
+            row(Device::OpenVino, Precision::F32, 2, 7.0),
+            row(Device::OpenVino, Precision::Bf16, 2, 3.0),
+            row(Device::Cpu, Precision::F32, 1, 20.0),
+        ];
+        let chosen = |options: EngineOptions, there: bool| {
+            let choice = Choice::from_remembered(&rows, &options, &|_| there);
+            (choice.device, choice.precision, choice.threads)
+        };
+        let auto = EngineOptions::default;
+        let bf16 = (Device::OpenVino, Precision::Bf16, 2);
+        assert_eq!(chosen(auto(), true), bf16);
+        let f32 = EngineOptions {
+            precision: Precision::F32,
+            ..auto()
+        };
+        assert_eq!(chosen(f32, true), (Device::OpenVino, Precision::F32, 2));
+        let cpu = EngineOptions {
+            device: Device::Cpu,
+            ..auto()
+        };
+        assert_eq!(chosen(cpu, true), (Device::Cpu, Precision::F32, 2));
+        let one = EngineOptions {
+            threads: NonZeroUsize::new(1),
+            ..auto()
+        };
+        assert_eq!(chosen(one, true), (Device::Cpu, Precision::F32, 1));
+        // The libraries are gone.
+        let (device, precision, _) = chosen(auto(), false);
+        assert_eq!((device, precision), (Device::Auto, Precision::Auto));
+    }
+
+    #[test]
+    fn what_is_remembered_for_cuda_is_its_search_too() {
+        let search = Some(crate::ConvSearch::Heuristic);
+        let mut best = row(Device::Cuda(0), Precision::F32, 2, 1.0);
+        best.conv_search = search;
+        let options = EngineOptions {
+            device: Device::Cuda(0),
+            ..EngineOptions::default()
+        };
+        let choice = Choice::from_remembered(&[best], &options, &|_| true);
+        assert_eq!(choice.cuda.conv_search, search);
+    }
+}

@@ -1,0 +1,147 @@
+//! ONNX Runtime's execution providers: which options each of them is handed.
+//!
+//! One provider a file, each a function from a [`Request`] to keys and values in the provider's own
+//! spelling. Nothing here names the `ort` crate, so that what a GPU would be told can be tested on
+//! a machine that has none.
+
+mod cuda;
+mod openvino;
+mod tensorrt;
+
+use std::path::PathBuf;
+
+use crate::{Device, Precision, RuntimeError, device::ConvSearch};
+
+/// Keys and values for a provider.
+pub(super) type Options = Vec<(&'static str, String)>;
+
+/// How NVIDIA's GPUs are used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CudaOptions {
+    /// Which of cuDNN's convolutions; what `uniseg tune` remembers, else the exhaustive search.
+    pub conv_search: Option<ConvSearch>,
+    /// Whether f32 convolutions may round to TensorFloat-32 (10 bits of mantissa). Off unless asked
+    /// for: f32 means f32.
+    pub tf32: bool,
+    /// Whether launches are recorded and replayed. It needs inputs and outputs at fixed addresses
+    /// on the GPU, which an engine that copies tensors in and out does not have: leave it off.
+    pub graph: bool,
+    /// Whether the arena grows by what is asked for, instead of doubling: less memory, slower to
+    /// grow.
+    pub tight_arena: bool,
+    /// Folder of TensorRT's compiled engines; none are kept if absent.
+    pub engine_cache: Option<PathBuf>,
+}
+
+/// One session that is to be opened.
+#[derive(Debug, Clone)]
+pub(super) struct Request<'a> {
+    pub(super) device: Device,
+    pub(super) precision: Precision,
+    pub(super) threads: usize,
+    pub(super) cuda: &'a CudaOptions,
+}
+
+/// A provider and its options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Provider {
+    OpenVino(Options),
+    Cuda(Options),
+    TensorRt(Options),
+}
+
+/// The providers to register, in order; none for the processor, whose provider is always last.
+pub(super) fn providers(request: &Request<'_>) -> Vec<Provider> {
+    match request.device {
+        Device::Auto | Device::Cpu => Vec::new(),
+        Device::OpenVino => vec![Provider::OpenVino(openvino::options(request))],
+        Device::Cuda(index) => vec![Provider::Cuda(cuda::options(request, index))],
+        // What TensorRT does not take goes to CUDA, not to the processor.
+        Device::TensorRt(index) => vec![
+            Provider::TensorRt(tensorrt::options(request, index)),
+            Provider::Cuda(cuda::options(request, index)),
+        ],
+    }
+}
+
+/// The precision to compute in on `device`, for an artefact whose weights are `stored`.
+///
+/// Errors: [`RuntimeError::NoPrecision`] if the two together cannot, with what can.
+pub(super) fn precision(
+    device: Device,
+    asked: Precision,
+    stored: Precision,
+) -> Result<Precision, RuntimeError> {
+    if asked == Precision::Auto || asked == stored {
+        return Ok(stored);
+    }
+    let reason = match (asked, device, stored) {
+        // These convert f32 weights themselves.
+        (Precision::Bf16, Device::OpenVino | Device::TensorRt(_), Precision::F32) => {
+            return Ok(asked);
+        }
+        (Precision::F16, Device::TensorRt(_), Precision::F32) => return Ok(asked),
+        (Precision::Bf16, Device::Cpu | Device::Auto, Precision::F32) => {
+            "it computes f32 weights in f32; bf16 needs --device openvino".to_owned()
+        }
+        (asked, _, stored) => format!(
+            "the artefact's weights are {stored}, and {asked} needs an artefact whose weights are \
+             {asked}"
+        ),
+    };
+    Err(RuntimeError::NoPrecision {
+        device,
+        precision: asked,
+        reason,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_precision_that_device_and_artefact_cannot_give_is_an_error_that_says_what_can() {
+        let said = |device, asked, stored| {
+            precision(device, asked, stored)
+                .map_err(|error| error.to_string())
+                .map(|precision| precision.to_string())
+        };
+        assert_eq!(
+            said(Device::OpenVino, Precision::Bf16, Precision::F32).as_deref(),
+            Ok("bf16")
+        );
+        assert_eq!(
+            said(Device::Cuda(0), Precision::Auto, Precision::Bf16).as_deref(),
+            Ok("bf16")
+        );
+        assert_eq!(
+            said(Device::Cpu, Precision::Bf16, Precision::F32).unwrap_err(),
+            "the device cpu cannot compute this artefact in bf16: it computes f32 weights in f32; \
+             bf16 needs --device openvino"
+        );
+        assert_eq!(
+            said(Device::OpenVino, Precision::Int8, Precision::F32).unwrap_err(),
+            "the device openvino cannot compute this artefact in int8: the artefact's weights are \
+             f32, and int8 needs an artefact whose weights are int8"
+        );
+        assert!(said(Device::Cuda(0), Precision::Bf16, Precision::F32).is_err());
+    }
+
+    #[test]
+    fn tensorrt_leaves_the_rest_to_cuda() {
+        let cuda = CudaOptions::default();
+        let request = Request {
+            device: Device::TensorRt(2),
+            precision: Precision::F32,
+            threads: 1,
+            cuda: &cuda,
+        };
+        let found = providers(&request);
+        let [Provider::TensorRt(first), Provider::Cuda(second)] = &found[..] else {
+            panic!("{found:?}");
+        };
+        assert!(first.contains(&("device_id", "2".to_owned())));
+        assert!(second.contains(&("device_id", "2".to_owned())));
+    }
+}

@@ -1,0 +1,331 @@
+//! Which device, precision and number of threads is fastest on this machine, and still right.
+//!
+//! Every combination that opens is warmed up, compared with the processor in the artefact's own
+//! precision on a random patch, and timed. What is too far off is never chosen, however fast.
+//! [`Tunings`] remembers what passed.
+
+mod record;
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use ndarray::Array5;
+use serde::{Deserialize, Serialize};
+
+pub use self::record::{Tuned, Tunings};
+use crate::{
+    ConvSearch, CudaOptions, Device, Engine, EngineKind, EngineOptions, Model, Precision,
+    RuntimeError, compare::difference, forward::forward, open_engine, random_patch,
+};
+
+/// How far a result may be from the reference.
+///
+/// A random patch is harder than an image: most of its voxels are near-ties between two labels, so
+/// that small differences flip many more of them than they would in a patient.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Bounds {
+    /// Largest difference of two logits, divided by the largest logit.
+    pub max_rel: f64,
+    /// Largest share of voxels whose label differs.
+    pub flipped: f64,
+}
+
+impl Bounds {
+    /// The bounds for a precision: f32 differs by the order of sums only; the others keep eight to
+    /// eleven bits of each product, so that labels, not logits, are what must agree.
+    pub fn of(precision: Precision) -> Bounds {
+        match precision {
+            Precision::F32 | Precision::Auto => Bounds {
+                max_rel: 1e-3,
+                flipped: 1e-3,
+            },
+            Precision::Bf16 | Precision::F16 | Precision::Int8 => Bounds {
+                max_rel: 0.1,
+                flipped: 5e-3,
+            },
+        }
+    }
+}
+
+/// What to try.
+#[derive(Debug, Clone)]
+pub struct TuneOptions {
+    /// The library; a process can try one only.
+    pub library: PathBuf,
+    /// On what.
+    pub devices: Vec<Device>,
+    /// In which numbers.
+    pub precisions: Vec<Precision>,
+    /// With how many threads.
+    pub threads: Vec<NonZeroUsize>,
+    /// Passes that are timed, after one that is not.
+    pub repeats: NonZeroUsize,
+    /// Seed of the random patch.
+    pub seed: u64,
+}
+
+/// One combination and what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tried {
+    /// On what.
+    pub device: Device,
+    /// In which numbers.
+    pub precision: Precision,
+    /// With how many threads.
+    pub threads: usize,
+    /// Which of cuDNN's convolutions, on CUDA.
+    pub conv_search: Option<ConvSearch>,
+    /// The library.
+    pub library: PathBuf,
+    /// The engine's name and version.
+    pub engine: Option<String>,
+    /// Seconds to open the model.
+    pub open_s: Option<f64>,
+    /// Median of a window's time in milliseconds.
+    pub median_ms: Option<f64>,
+    /// Largest difference of two logits from the reference, divided by the largest logit.
+    pub max_rel: Option<f64>,
+    /// Share of voxels whose label differs from the reference.
+    pub flipped: Option<f64>,
+    /// Why it cannot be chosen; none if it can.
+    pub failure: Option<String>,
+}
+
+/// Tries all combinations with one library, in the order of `options`.
+///
+/// The reference is the same library's own provider on the processor, in the artefact's precision;
+/// one task, the first, stands for all: they share all but the prompt. `progress` is called with
+/// each row as it is done.
+///
+/// Errors: the reference cannot be computed. A combination that fails is a row that says why.
+pub fn tune(
+    model: &Model,
+    options: &TuneOptions,
+    progress: &mut dyn FnMut(&Tried),
+) -> Result<Vec<Tried>, RuntimeError> {
+    let patch = Patch::of(model, options)?;
+    let mut rows = Vec::new();
+    for &device in &options.devices {
+        let searches: Vec<Option<ConvSearch>> = match device {
+            Device::Cuda(_) => ConvSearch::ALL.into_iter().map(Some).collect(),
+            _ => vec![None],
+        };
+        // A GPU does not use the processor's threads.
+        let threads = match device {
+            Device::Cuda(_) | Device::TensorRt(_) => options.threads.get(..1).unwrap_or_default(),
+            _ => &options.threads,
+        };
+        for &precision in &options.precisions {
+            for &threads in threads {
+                for &search in &searches {
+                    let row = patch.attempt(model, options, device, precision, threads, search);
+                    progress(&row);
+                    rows.push(row);
+                }
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// A random patch and what the reference makes of it.
+struct Patch {
+    image: Array5<f32>,
+    expected: Array5<f32>,
+}
+
+impl Patch {
+    fn of(model: &Model, options: &TuneOptions) -> Result<Patch, RuntimeError> {
+        let manifest = model.manifest();
+        let Some(task) = manifest.tasks.first() else {
+            return Err(RuntimeError::NoImages);
+        };
+        let image = random_patch(manifest, task, options.seed);
+        let mut reference = open_engine(
+            model,
+            &EngineOptions {
+                kind: EngineKind::Ort,
+                threads: options.threads.iter().max().copied(),
+                ort_lib: Some(options.library.clone()),
+                device: Device::Cpu,
+                precision: model.stored_precision(),
+                cuda: CudaOptions::default(),
+            },
+        )?
+        .engine;
+        let network = &manifest.network;
+        let expected = forward(reference.as_mut(), network, image.view(), task.id)?;
+        Ok(Patch { image, expected })
+    }
+
+    fn attempt(
+        &self,
+        model: &Model,
+        options: &TuneOptions,
+        device: Device,
+        precision: Precision,
+        threads: NonZeroUsize,
+        conv_search: Option<ConvSearch>,
+    ) -> Tried {
+        let mut row = Tried {
+            device,
+            precision,
+            threads: threads.get(),
+            conv_search,
+            library: options.library.clone(),
+            engine: None,
+            open_s: None,
+            median_ms: None,
+            max_rel: None,
+            flipped: None,
+            failure: None,
+        };
+        let wanted = EngineOptions {
+            kind: EngineKind::Ort,
+            threads: Some(threads),
+            ort_lib: Some(options.library.clone()),
+            device,
+            precision,
+            cuda: CudaOptions {
+                // Anything but none: what is remembered must not decide what is measured.
+                conv_search: Some(conv_search.unwrap_or_default()),
+                ..CudaOptions::default()
+            },
+        };
+        let start = Instant::now();
+        let measured = open_engine(model, &wanted).and_then(|mut opened| {
+            row.open_s = Some(start.elapsed().as_secs_f64());
+            row.engine = Some(opened.engine.name().to_owned());
+            self.measure(model, opened.engine.as_mut(), options.repeats, &mut row)
+        });
+        row.failure = match measured {
+            Err(error) => Some(error.with_causes()),
+            Ok(()) => row.too_far(),
+        };
+        row
+    }
+
+    /// One pass to warm up, which is the one compared, and `repeats` that are timed.
+    fn measure(
+        &self,
+        model: &Model,
+        engine: &mut dyn Engine,
+        repeats: NonZeroUsize,
+        row: &mut Tried,
+    ) -> Result<(), RuntimeError> {
+        let manifest = model.manifest();
+        let Some(task) = manifest.tasks.first() else {
+            return Ok(());
+        };
+        let network = &manifest.network;
+        let found = forward(engine, network, self.image.view(), task.id)?;
+        let apart = difference(task, &self.expected, &found, [0.0; 2]);
+        row.max_rel = Some(apart.max_rel);
+        row.flipped = Some(apart.flipped as f64 / apart.voxels.max(1) as f64);
+        // Too far off is too far off, however fast.
+        if row.too_far().is_some() {
+            return Ok(());
+        }
+        let mut times = Vec::new();
+        for _ in 0..repeats.get() {
+            let start = Instant::now();
+            forward(engine, network, self.image.view(), task.id)?;
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        row.median_ms = median(times);
+        Ok(())
+    }
+}
+
+impl Tried {
+    /// Why the result is not close enough to the reference, if it is not.
+    fn too_far(&self) -> Option<String> {
+        let Bounds { max_rel, flipped } = Bounds::of(self.precision);
+        let (rel, share) = (self.max_rel?, self.flipped?);
+        // Written so that a difference that is not a number fails.
+        if rel <= max_rel && share <= flipped {
+            return None;
+        }
+        Some(format!(
+            "too far from the cpu's result: logits differ by {rel:.1e} (bound {max_rel:.0e}), \
+             labels in {:.2} % of the voxels (bound {:.2} %)",
+            100.0 * share,
+            100.0 * flipped
+        ))
+    }
+
+    /// What is remembered of a row, if it passed.
+    pub fn tuned(&self) -> Option<Tuned> {
+        if self.failure.is_some() {
+            return None;
+        }
+        Some(Tuned {
+            device: self.device,
+            precision: self.precision,
+            threads: self.threads,
+            conv_search: self.conv_search,
+            library: absolute(&self.library),
+            version: record::library_version(&self.library),
+            median_ms: self.median_ms?,
+        })
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The middle one; of an even number the lower of the two.
+fn median(mut times: Vec<f64>) -> Option<f64> {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len().saturating_sub(1) / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(precision: Precision, max_rel: f64, flipped: f64) -> Tried {
+        Tried {
+            device: Device::OpenVino,
+            precision,
+            threads: 2,
+            conv_search: None,
+            library: "lib".into(),
+            engine: None,
+            open_s: None,
+            median_ms: Some(1.0),
+            max_rel: Some(max_rel),
+            flipped: Some(flipped),
+            failure: None,
+        }
+    }
+
+    #[test]
+    fn the_bounds_are_the_precisions() {
+        assert_eq!(row(Precision::F32, 1e-4, 1e-4).too_far(), None);
+        assert!(row(Precision::F32, 2e-3, 0.0).too_far().is_some());
+        assert_eq!(row(Precision::Bf16, 2e-2, 4e-3).too_far(), None);
+        assert!(row(Precision::Bf16, f64::NAN, 0.0).too_far().is_some());
+        assert_eq!(
+            row(Precision::Bf16, 2e-2, 6e-3).too_far().as_deref(),
+            Some(
+                "too far from the cpu's result: logits differ by 2.0e-2 (bound 1e-1), labels in \
+                 0.60 % of the voxels (bound 0.50 %)"
+            )
+        );
+    }
+
+    #[test]
+    fn only_what_passed_is_remembered() {
+        assert!(row(Precision::F32, 0.0, 0.0).tuned().is_some());
+        let mut failed = row(Precision::F32, 0.0, 0.0);
+        failed.failure = Some("no".to_owned());
+        assert_eq!(failed.tuned(), None);
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(Vec::new()), None);
+    }
+}

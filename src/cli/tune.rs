@@ -1,0 +1,322 @@
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use serde::Serialize;
+use uniseg_runtime::{
+    Device, Flavour, Machine, Model, OrtLibrary, Precision, Tried, TuneOptions, Tunings,
+    cache_folder, find_ort, list_ort, thread_count, tune,
+};
+
+use super::Outcome;
+use crate::report;
+
+/// Find what computes a model fastest on this machine, and remember it
+///
+/// Tries every device, precision and number of threads with every ONNX Runtime that is found:
+/// opens the model, compares one random window with the cpu's result, and times the next ones.
+/// f32 passes if logits agree within 1e-3 of the largest and labels in 99.9 % of the voxels; bf16,
+/// f16 and int8 if logits agree within 0.1 and labels in 99.5 %. The fastest that passes is what
+/// `--device auto` and `--precision auto` take from then on, for this model on this machine. Exit
+/// code 1 if nothing passes.
+///
+/// Quiet the machine before: what else runs is measured too.
+#[derive(Args)]
+pub(crate) struct Tune {
+    /// The artefact
+    model: PathBuf,
+    /// Devices to try, as in cpu,openvino,cuda:1 [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    device: Vec<Device>,
+    /// Precisions to try, as in f32,bf16 [default: the model's own, bf16, and f16 on TensorRT]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    precision: Vec<Precision>,
+    /// Numbers of threads to try [default: all cores, and half of them if they are four or more]
+    #[arg(long, value_delimiter = ',', value_name = "N,...")]
+    threads: Vec<NonZeroUsize>,
+    /// Windows that are timed, after one that is not
+    #[arg(long, default_value = "3", value_name = "N")]
+    repeats: NonZeroUsize,
+    /// The only ONNX Runtime to try [default: the first found of each kind]
+    #[arg(long, value_name = "FILE")]
+    ort_lib: Option<PathBuf>,
+    /// Seed of the random window
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u64,
+    /// Remember nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print everything as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    model: PathBuf,
+    weights_sha256: String,
+    machine: Machine,
+    tried: Vec<Tried>,
+    fastest: Option<Tried>,
+    remembered_in: Option<PathBuf>,
+}
+
+pub(super) fn run(command: Tune) -> anyhow::Result<Outcome> {
+    ensure!(
+        !command.device.contains(&Device::Auto) && !command.precision.contains(&Precision::Auto),
+        "auto is what this command finds out: name devices and precisions, or none for all"
+    );
+    let model = Model::open(&command.model)?;
+    let machine = Machine::this();
+    let tried = command.tried(&model)?;
+    let fastest = tried
+        .iter()
+        .filter(|row| row.tuned().is_some())
+        .min_by(|a, b| time(a).total_cmp(&time(b)))
+        .cloned();
+    let digest = &model.manifest().weights_sha256;
+    let remembered_in = match cache_folder().filter(|_| !command.dry_run && fastest.is_some()) {
+        Some(cache) => {
+            let rows = tried.iter().filter_map(Tried::tuned).collect();
+            Some(Tunings::in_cache(&cache).remember(digest, &machine, rows)?)
+        }
+        None => None,
+    };
+    let outcome = match &fastest {
+        Some(row) => {
+            report::note(&format!("fastest: {} in {}", row.device, row.precision));
+            Outcome::Done
+        }
+        None => {
+            report::note("nothing passes");
+            Outcome::CheckFailed
+        }
+    };
+    if command.json {
+        let report = Report {
+            model: command.model.clone(),
+            weights_sha256: digest.clone(),
+            machine,
+            tried,
+            fastest,
+            remembered_in,
+        };
+        report::result(&(serde_json::to_string(&report)? + "\n"));
+    } else {
+        report::result(&report::table(&rows(&tried)));
+        if let Some(path) = remembered_in {
+            report::note(&format!("remembered in {}", path.display()));
+        }
+    }
+    Ok(outcome)
+}
+
+fn time(row: &Tried) -> f64 {
+    row.median_ms.unwrap_or(f64::INFINITY)
+}
+
+impl Tune {
+    /// Tries one library in this process; several in a process each, since a process can load one.
+    fn tried(&self, model: &Model) -> anyhow::Result<Vec<Tried>> {
+        let named = find_ort(self.ort_lib.as_deref())?;
+        if let (Some(library), true) = (named, self.ort_lib.is_some()) {
+            return self.in_this_process(model, &library);
+        }
+        let mut libraries: Vec<OrtLibrary> = Vec::new();
+        for candidate in list_ort(None)? {
+            let flavour = candidate.library.flavour();
+            let new = libraries.iter().all(|known| known.flavour() != flavour);
+            if candidate.problem.is_none() && new {
+                libraries.push(candidate.library);
+            }
+        }
+        ensure!(
+            !libraries.is_empty(),
+            "no ONNX Runtime is found: `uniseg runtime install` fetches one"
+        );
+        for flavour in [Flavour::OpenVino, Flavour::Cuda] {
+            if libraries.iter().all(|library| library.flavour() != flavour) {
+                report::note(&format!(
+                    "{flavour} is not tried: `{}` installs its library",
+                    flavour.install_command()
+                ));
+            }
+        }
+        if let [library] = &libraries[..] {
+            return self.in_this_process(model, library);
+        }
+        let mut tried = Vec::new();
+        for library in &libraries {
+            match self.in_another_process(library) {
+                Ok(rows) => tried.extend(rows),
+                // One bad library does not spoil the others.
+                Err(error) => report::error(&error),
+            }
+        }
+        Ok(tried)
+    }
+
+    fn in_this_process(&self, model: &Model, library: &OrtLibrary) -> anyhow::Result<Vec<Tried>> {
+        let options = TuneOptions {
+            library: library.path().to_owned(),
+            devices: self.devices(library.flavour()),
+            precisions: Vec::new(),
+            threads: self.thread_counts(),
+            repeats: self.repeats,
+            seed: self.seed,
+        };
+        let mut all = Vec::new();
+        // Which precisions are worth trying depends on the device.
+        for &device in &options.devices {
+            let options = TuneOptions {
+                devices: vec![device],
+                precisions: self.precisions(device, model),
+                ..options.clone()
+            };
+            all.extend(tune(model, &options, &mut |row| {
+                report::note(&line(row));
+            })?);
+        }
+        Ok(all)
+    }
+
+    fn in_another_process(&self, library: &OrtLibrary) -> anyhow::Result<Vec<Tried>> {
+        let list = |items: Vec<String>| items.join(",");
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("tune").arg(&self.model);
+        command
+            .args(["--dry-run", "--json", "--ort-lib"])
+            .arg(library.path());
+        command.args(["--repeats", &self.repeats.to_string()]);
+        command.args(["--seed", &self.seed.to_string()]);
+        let threads = self.thread_counts().iter().map(|n| n.to_string()).collect();
+        command.args(["--threads", &list(threads)]);
+        let devices = self.devices(library.flavour());
+        if devices.is_empty() {
+            return Ok(Vec::new());
+        }
+        let devices = devices.iter().map(Device::to_string).collect();
+        command.args(["--device", &list(devices)]);
+        if !self.precision.is_empty() {
+            let names = self.precision.iter().map(Precision::to_string).collect();
+            command.args(["--precision", &list(names)]);
+        }
+        let output = command
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot start this program a second time")?;
+        #[derive(serde::Deserialize)]
+        struct Answer {
+            tried: Vec<Tried>,
+        }
+        let answer: Answer = serde_json::from_slice(&output.stdout).with_context(|| {
+            format!(
+                "trying {} ended with {} and no result",
+                library.path().display(),
+                output.status
+            )
+        })?;
+        Ok(answer.tried)
+    }
+
+    /// What a library of this flavour is tried on.
+    fn devices(&self, flavour: Flavour) -> Vec<Device> {
+        if self.ort_lib.is_some() && !self.device.is_empty() {
+            return self.device.clone();
+        }
+        let all = match flavour {
+            Flavour::Cpu => vec![Device::Cpu],
+            Flavour::OpenVino => vec![Device::Cpu, Device::OpenVino],
+            Flavour::Cuda => vec![Device::Cpu, Device::Cuda(0), Device::TensorRt(0)],
+        };
+        if self.device.is_empty() {
+            return all;
+        }
+        let fits = |device: &&Device| **device == Device::Cpu || device.flavour() == flavour;
+        self.device.iter().filter(fits).copied().collect()
+    }
+
+    fn precisions(&self, device: Device, model: &Model) -> Vec<Precision> {
+        if !self.precision.is_empty() {
+            return self.precision.clone();
+        }
+        let stored = model.stored_precision();
+        let mut precisions = vec![stored];
+        if stored == Precision::F32 {
+            match device {
+                Device::OpenVino => precisions.push(Precision::Bf16),
+                Device::TensorRt(_) => precisions.extend([Precision::F16, Precision::Bf16]),
+                _ => {}
+            }
+        }
+        precisions
+    }
+
+    fn thread_counts(&self) -> Vec<NonZeroUsize> {
+        if !self.threads.is_empty() {
+            return self.threads.clone();
+        }
+        let all = thread_count(None);
+        // Two hardware threads of a core often compute no faster than one.
+        let half = (all >= 4).then_some(all / 2);
+        std::iter::once(all)
+            .chain(half)
+            .filter_map(NonZeroUsize::new)
+            .collect()
+    }
+}
+
+fn line(row: &Tried) -> String {
+    let what = format!("{} {} {} thread(s)", row.device, row.precision, row.threads);
+    match (&row.failure, row.median_ms) {
+        (Some(failure), _) => format!("{what}: {failure}"),
+        (None, Some(ms)) => format!("{what}: {ms:.0} ms"),
+        (None, None) => what,
+    }
+}
+
+fn rows(tried: &[Tried]) -> Vec<Vec<String>> {
+    let heading = [
+        "device",
+        "precision",
+        "threads",
+        "conv search",
+        "open s",
+        "window ms",
+        "max rel",
+        "flipped",
+        "engine, or why not",
+    ];
+    let number = |value: Option<f64>, text: fn(f64) -> String| value.map_or("-".into(), text);
+    let row = |row: &Tried| {
+        let library = name(&row.library);
+        vec![
+            row.device.to_string(),
+            row.precision.to_string(),
+            row.threads.to_string(),
+            row.conv_search
+                .map_or("-".into(), |search| search.to_string()),
+            number(row.open_s, |s| format!("{s:.1}")),
+            number(row.median_ms, |ms| format!("{ms:.0}")),
+            number(row.max_rel, |rel| format!("{rel:.1e}")),
+            number(row.flipped, |share| format!("{:.3} %", 100.0 * share)),
+            row.failure
+                .clone()
+                .unwrap_or_else(|| row.engine.clone().unwrap_or(library)),
+        ]
+    };
+    std::iter::once(heading.map(str::to_owned).to_vec())
+        .chain(tried.iter().map(row))
+        .collect()
+}
+
+fn name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
