@@ -8,6 +8,7 @@ mod support;
 mod bad_input;
 mod checker;
 mod cli;
+mod devices;
 mod evaluate;
 mod fences;
 mod full_disk;
