@@ -10,7 +10,7 @@ use crate::support::{artefacts, golden, names_in, ort, uniseg};
 
 #[test]
 fn help_reads_well() {
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 20] = [
         &[],
         &["import"],
         &["export"],
@@ -18,6 +18,8 @@ fn help_reads_well() {
         &["verify"],
         &["segment"],
         &["evaluate"],
+        &["tune"],
+        &["doctor"],
         &["runtime"],
         &["runtime", "install"],
         &["runtime", "list"],

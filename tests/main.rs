@@ -9,6 +9,7 @@ mod bad_input;
 mod checker;
 mod cli;
 mod cohort;
+mod devices;
 mod evaluate;
 mod fences;
 mod full_disk;

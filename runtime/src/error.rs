@@ -14,6 +14,31 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuntimeError {
+    /// A half of a pair of files was to compute alone.
+    #[error(
+        "the model is one half of a pair; this command needs a whole network: export it without \
+         --split"
+    )]
+    HalfOfAPair,
+    /// A half of a pair whose name does not tell the other's.
+    #[error(
+        "{} is one half of a pair, and its name does not end in {own}, so that the other half \
+         cannot be found beside it", path.display()
+    )]
+    NoPartner {
+        /// The file.
+        path: PathBuf,
+        /// How its name has to end.
+        own: String,
+    },
+    /// Two halves that do not belong together.
+    #[error(
+        "{} and its other half are not of one network: export them again, together", path.display()
+    )]
+    OtherPartner {
+        /// The file that was named.
+        path: PathBuf,
+    },
     /// The artefact is not there or not what it should be; the cause names the file.
     #[error(transparent)]
     OpenModel {

@@ -1,16 +1,17 @@
 //! One forward pass: the artefact's input and output names, and the check of what comes back.
 
-use ndarray::{Array1, Array5, ArrayView5, Ix5};
+use ndarray::{Array1, Array5, ArrayView5};
 use uniseg_onnx::Network;
 
-use crate::{Engine, RuntimeError, Tensor, TensorView};
+use crate::{Engine, RuntimeError, TensorView, pieces::logits};
 
 /// Runs the network once on `image` [n, slots, D, H, W] for the task with index `task`.
 ///
 /// Returns logits [n, classes, D, H, W] over the classes of all tasks. More than one window needs
 /// an artefact whose batch is not fixed, see [`crate::Model::batches`].
 ///
-/// Errors: what the engine reports, and [`RuntimeError::WrongOutput`] if the graph does not give
+/// Errors: [`RuntimeError::HalfOfAPair`], what the engine reports, and
+/// [`RuntimeError::WrongOutput`] if the graph does not give
 /// logits of the shape that `network` promises.
 pub fn forward(
     engine: &mut dyn Engine,
@@ -18,29 +19,14 @@ pub fn forward(
     image: ArrayView5<'_, f32>,
     task: u32,
 ) -> Result<Array5<f32>, RuntimeError> {
+    if !network.part.is_whole() {
+        return Err(RuntimeError::HalfOfAPair);
+    }
     let windows = image.dim().0;
     let task = Array1::from_elem(1, i64::from(task));
     let outputs = engine.run(&[
         (uniseg_onnx::IMAGE, TensorView::F32(image.into_dyn())),
         (uniseg_onnx::TASK, TensorView::I64(task.view().into_dyn())),
     ])?;
-    let [d, h, w] = network.patch_zyx;
-    let expected = [windows, network.classes, d, h, w];
-    let found: Vec<String> = outputs
-        .iter()
-        .map(|(name, tensor)| format!("{name} {tensor}"))
-        .collect();
-    outputs
-        .into_iter()
-        .find_map(|(name, tensor)| match tensor {
-            Tensor::F32(array) if name == uniseg_onnx::LOGITS => Some(array),
-            _ => None,
-        })
-        .filter(|array| array.shape() == expected)
-        .and_then(|array| array.into_dimensionality::<Ix5>().ok())
-        .ok_or_else(|| RuntimeError::WrongOutput {
-            engine: engine.name().to_owned(),
-            expected,
-            found: found.join(", "),
-        })
+    logits(outputs, network, windows, engine.name())
 }

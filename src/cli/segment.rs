@@ -11,9 +11,9 @@ use clap::Args;
 use uniseg_imaging::ndarray::Array3;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
-    CancelToken, Case, EngineKind, MemoryBound, Merge, MergedTable, Model, Predictor, Request,
-    RuntimeError, Segmentation, Shard, WholeModel, WindowOptions, find_cases, fit_memory,
-    group_tasks, open_engine, select_tasks, write_merged,
+    CancelToken, Case, EngineKind, Engines, MemoryBound, Merge, MergedTable, Model, Pieces,
+    Predictor, Request, RuntimeError, Segmentation, Shard, WindowOptions, find_cases, fit_memory,
+    group_tasks, select_tasks, write_merged,
 };
 
 use super::{EngineArgs, EngineName, Outcome};
@@ -34,7 +34,7 @@ const TOGETHER: usize = 4;
 /// others: a table at the end tells, and the exit code is 1.
 #[derive(Args)]
 pub(crate) struct Segment {
-    /// The artefact
+    /// The artefact; of a pair, either file
     model: PathBuf,
     /// NIfTI files, one for each channel of the task, in the task's order; or a folder, a quoted
     /// pattern or a .csv table of cases
@@ -95,22 +95,23 @@ pub(crate) struct Segment {
 
 pub(super) fn run(command: Segment) -> anyhow::Result<Outcome> {
     command.engine_args.limit_threads();
-    let model = Model::open(&command.model)?;
+    let pieces = Pieces::open(&command.model)?;
     if let [input] = command.images.as_slice()
         && let Some(cases) = find_cases(input).map_err(RuntimeError::from)?
     {
-        return cohort::run(&command, &model, cases);
+        return cohort::run(&command, &pieces, cases);
     }
     ensure!(
         command.shard.is_none(),
         "--shard is for many cases: give a folder, a pattern or a table"
     );
-    command.one(&model)
+    command.one(&pieces)
 }
 
 impl Segment {
     /// One case, whose channels are the files given.
-    fn one(&self, model: &Model) -> anyhow::Result<Outcome> {
+    fn one(&self, pieces: &Pieces) -> anyhow::Result<Outcome> {
+        let model = pieces.model();
         let choice = select_tasks(model.manifest(), &self.task, self.images.len())?;
         if let Some(note) = &choice.note {
             report::note(note);
@@ -125,11 +126,11 @@ impl Segment {
         }
         let options = self.fit(model, &case, &choice.tasks, options)?;
         let mut merge = self.merge(&choice.tasks, &case)?;
-        let mut opened = self.open(model)?;
-        let mut predictor = WholeModel::new(opened.as_mut(), model);
+        let mut engines = self.open(pieces)?;
+        let mut predictor = engines.predictor();
         let tasks: Vec<&Task> = choice.tasks.iter().collect();
         let mut failed = 0;
-        for group in groups(&predictor, &tasks) {
+        for group in groups(predictor.as_ref(), &tasks) {
             let request = Request {
                 manifest: model.manifest(),
                 tasks: &group,
@@ -137,7 +138,7 @@ impl Segment {
                 cancel: &cancel,
             };
             let result = case
-                .segment_together(&mut predictor, request, &mut |step| progress.show(step))
+                .segment_together(predictor.as_mut(), request, &mut |step| progress.show(step))
                 .map_err(anyhow::Error::from)
                 .and_then(|found| {
                     for segmentation in &found.segmentations {
@@ -212,13 +213,13 @@ impl Segment {
         Ok(fitted)
     }
 
-    fn open(&self, model: &Model) -> anyhow::Result<Box<dyn uniseg_runtime::Engine>> {
+    fn open<'a>(&self, pieces: &'a Pieces) -> anyhow::Result<Engines<'a>> {
         let kind: EngineKind = self.engine.into();
-        let opened = open_engine(model, &self.engine_args.options(kind))?;
-        if let Some(note) = &opened.note {
+        let engines = pieces.open_engines(&self.engine_args.options(kind))?;
+        if let Some(note) = &engines.note {
             report::note(note);
         }
-        Ok(opened.engine)
+        Ok(engines)
     }
 
     /// An empty merged map for the case, if one was asked for.

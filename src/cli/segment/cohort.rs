@@ -10,7 +10,7 @@ use uniseg_imaging::NiftiHeader;
 use uniseg_imaging::ndarray::Array3;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
-    CancelToken, Case, CohortCase, MergedTable, Model, Request, Segmentation, WholeModel,
+    CancelToken, Case, CohortCase, MergedTable, Model, Pieces, Request, Segmentation,
     WindowOptions, select_tasks, write_merged,
 };
 
@@ -46,7 +46,7 @@ enum Message {
 
 pub(super) fn run(
     command: &Segment,
-    model: &Model,
+    pieces: &Pieces,
     cases: Vec<CohortCase>,
 ) -> anyhow::Result<Outcome> {
     ensure!(
@@ -59,6 +59,7 @@ pub(super) fn run(
         "{} is a file: many cases need a folder, name one with -o",
         command.output.display()
     );
+    let model = pieces.model();
     let options = command.window(model);
     let cases = match command.shard {
         Some(shard) => shard.of(cases),
@@ -82,7 +83,7 @@ pub(super) fn run(
     if !jobs.is_empty() {
         std::fs::create_dir_all(&command.output)
             .with_context(|| format!("cannot create {}", command.output.display()))?;
-        rows.extend(pipeline(command, model, &jobs, &options)?);
+        rows.extend(pipeline(command, pieces, &jobs, &options)?);
     }
     rows.sort_by(|a, b| a.case.cmp(&b.case));
     report::result(&table(&rows));
@@ -145,13 +146,14 @@ impl Job {
 /// Runs all jobs through three stages: reading, the network, writing.
 fn pipeline(
     command: &Segment,
-    model: &Model,
+    pieces: &Pieces,
     jobs: &[Job],
     options: &WindowOptions,
 ) -> anyhow::Result<Vec<Row>> {
+    let model = pieces.model();
     let cancel = interrupt::listen()?;
-    let mut engine = command.open(model)?;
-    let mut predictor = WholeModel::new(engine.as_mut(), model);
+    let mut engines = command.open(pieces)?;
+    let mut predictor = engines.predictor();
     let progress = report::CaseProgress::new();
     let rows = thread::scope(|scope| {
         // No room to wait in: with the case that is read and the one that is segmented there are
@@ -179,7 +181,7 @@ fn pipeline(
                 let options = &command.fit(model, &case, &job.tasks, *options)?;
                 let mut merge = command.merge(&job.tasks, &case)?;
                 let tasks: Vec<&Task> = job.tasks.iter().collect();
-                for group in groups(&predictor, &tasks) {
+                for group in groups(predictor.as_ref(), &tasks) {
                     let request = Request {
                         manifest: model.manifest(),
                         tasks: &group,
@@ -187,7 +189,7 @@ fn pipeline(
                         cancel: &cancel,
                     };
                     let show = &mut |step: uniseg_runtime::Progress<'_>| progress.show(step);
-                    let found = case.segment_together(&mut predictor, request, show)?;
+                    let found = case.segment_together(predictor.as_mut(), request, show)?;
                     for segmentation in found.segmentations {
                         if let Some(merge) = &mut merge {
                             merge.add(&segmentation)?;

@@ -1,0 +1,199 @@
+//! A network that comes as one file, or as an encoder and a decoder beside each other.
+
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array1, Array5, ArrayView5, Ix5};
+use uniseg_onnx::{Network, Part};
+
+use crate::{
+    EachTask, Engine, EngineOptions, Model, Predictor, RuntimeError, Tensor, TensorView,
+    WholeModel, open_engine,
+};
+
+/// Ends of the names of a pair's files.
+const ENCODER: &str = ".encoder.onnx";
+const DECODER: &str = ".decoder.onnx";
+
+/// The file or the two files of one network.
+#[derive(Debug, Clone)]
+pub struct Pieces {
+    /// The whole network, or the decoder: both know tasks and logits.
+    main: Model,
+    encoder: Option<Model>,
+}
+
+impl Pieces {
+    /// Opens the network at `path`; if that is one half of a pair, the other one, which must lie
+    /// beside it under the name that `export --split` gave it.
+    ///
+    /// Errors: [`RuntimeError::OpenModel`], [`RuntimeError::NoPartner`] for a half without a
+    /// partner's name, [`RuntimeError::OtherPartner`] for halves of two networks.
+    pub fn open(path: &Path) -> Result<Self, RuntimeError> {
+        let model = Model::open(path)?;
+        let (encoder, decoder) = match &model.manifest().network.part {
+            Part::Whole => {
+                return Ok(Self {
+                    main: model,
+                    encoder: None,
+                });
+            }
+            Part::Encoder { .. } => {
+                let decoder = Model::open(&partner(path, ENCODER, DECODER)?)?;
+                (model, decoder)
+            }
+            Part::Decoder { .. } => (Model::open(&partner(path, DECODER, ENCODER)?)?, model),
+        };
+        let belongs = match &decoder.manifest().network.part {
+            Part::Decoder { encoder_sha256, .. } => {
+                *encoder_sha256 == encoder.manifest().weights_sha256
+            }
+            _ => false,
+        };
+        if !belongs {
+            return Err(RuntimeError::OtherPartner {
+                path: path.to_owned(),
+            });
+        }
+        Ok(Self {
+            main: decoder,
+            encoder: Some(encoder),
+        })
+    }
+
+    /// What knows the tasks: the whole network, or the decoder.
+    pub fn model(&self) -> &Model {
+        &self.main
+    }
+
+    /// Opens the engines that the pieces run in.
+    ///
+    /// Errors: those of [`open_engine`].
+    pub fn open_engines(&self, options: &EngineOptions) -> Result<Engines<'_>, RuntimeError> {
+        let opened = open_engine(&self.main, options)?;
+        let encoder = match &self.encoder {
+            Some(encoder) => Some(open_engine(encoder, options)?.engine),
+            None => None,
+        };
+        Ok(Engines {
+            pieces: self,
+            main: opened.engine,
+            encoder,
+            note: opened.note,
+        })
+    }
+}
+
+fn partner(path: &Path, own: &str, other: &str) -> Result<PathBuf, RuntimeError> {
+    path.file_name()
+        .and_then(|name| name.to_str()?.strip_suffix(own))
+        .map(|stem| path.with_file_name(format!("{stem}{other}")))
+        .ok_or_else(|| RuntimeError::NoPartner {
+            path: path.to_owned(),
+            own: own.to_owned(),
+        })
+}
+
+/// The engines of a network, ready to run.
+pub struct Engines<'a> {
+    pieces: &'a Pieces,
+    main: Box<dyn Engine>,
+    encoder: Option<Box<dyn Engine>>,
+    /// One line for the user if the engine is not the preferred one.
+    pub note: Option<String>,
+}
+
+impl Engines<'_> {
+    /// Name, version and device of the engine.
+    pub fn name(&self) -> &str {
+        self.main.name()
+    }
+
+    /// What computes the logits of windows.
+    pub fn predictor(&mut self) -> Box<dyn Predictor + '_> {
+        let model = &self.pieces.main;
+        match &mut self.encoder {
+            None => Box::new(WholeModel::new(self.main.as_mut(), model)),
+            Some(encoder) => Box::new(PairedModel {
+                encoder: encoder.as_mut(),
+                decoder: self.main.as_mut(),
+                network: &model.manifest().network,
+                batches: model.batches(),
+            }),
+        }
+    }
+}
+
+/// An encoder that runs once for each window, and a decoder that runs for each task.
+struct PairedModel<'a> {
+    encoder: &'a mut dyn Engine,
+    decoder: &'a mut dyn Engine,
+    network: &'a Network,
+    batches: bool,
+}
+
+impl Predictor for PairedModel<'_> {
+    fn name(&self) -> &str {
+        self.decoder.name()
+    }
+
+    fn batches(&self) -> bool {
+        self.batches
+    }
+
+    fn shares_work(&self) -> bool {
+        true
+    }
+
+    fn logits(
+        &mut self,
+        image: ArrayView5<'_, f32>,
+        tasks: &[u32],
+        each: &mut EachTask<'_>,
+    ) -> Result<(), RuntimeError> {
+        let windows = image.dim().0;
+        let image = (uniseg_onnx::IMAGE, TensorView::F32(image.into_dyn()));
+        let features = self.encoder.run(&[image])?;
+        for (index, task) in tasks.iter().enumerate() {
+            let task = Array1::from_elem(1, i64::from(*task));
+            let mut inputs: Vec<(&str, TensorView<'_>)> = features
+                .iter()
+                .map(|(name, tensor)| (name.as_str(), tensor.view()))
+                .collect();
+            inputs.push((uniseg_onnx::TASK, TensorView::I64(task.view().into_dyn())));
+            let outputs = self.decoder.run(&inputs)?;
+            each(
+                index,
+                logits(outputs, self.network, windows, self.decoder.name())?,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The logits [n, classes, D, H, W] among a graph's outputs.
+pub(crate) fn logits(
+    outputs: Vec<(String, Tensor)>,
+    network: &Network,
+    windows: usize,
+    engine: &str,
+) -> Result<Array5<f32>, RuntimeError> {
+    let [d, h, w] = network.patch_zyx;
+    let expected = [windows, network.classes, d, h, w];
+    let found: Vec<String> = outputs
+        .iter()
+        .map(|(name, tensor)| format!("{name} {tensor}"))
+        .collect();
+    outputs
+        .into_iter()
+        .find_map(|(name, tensor)| match tensor {
+            Tensor::F32(array) if name == uniseg_onnx::LOGITS => Some(array),
+            _ => None,
+        })
+        .filter(|array| array.shape() == expected)
+        .and_then(|array| array.into_dimensionality::<Ix5>().ok())
+        .ok_or_else(|| RuntimeError::WrongOutput {
+            engine: engine.to_owned(),
+            expected,
+            found: found.join(", "),
+        })
+}

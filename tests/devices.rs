@@ -1,0 +1,209 @@
+//! Devices and precisions: what is asked for is used or is an error that says what is missing;
+//! what is tuned is remembered; what is broken is said.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+use uniseg_runtime::{Flavour, Surroundings, install_ort};
+
+use crate::support::program::{PROGRAM, run};
+use crate::support::{artefacts, ort, uniseg};
+
+/// `verify` on the smallest artefact, with more arguments.
+fn verify(arguments: &[&str]) -> crate::support::program::Run {
+    ort::library();
+    let model = artefacts::tiny().to_str().unwrap();
+    uniseg(["verify", model].iter().chain(arguments))
+}
+
+/// The path of ONNX Runtime's plain library, as text.
+fn plain_library() -> &'static str {
+    ort::library().to_str().unwrap()
+}
+
+/// The library with OpenVINO, installed if it is not there; there are none for other systems.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn openvino_library() -> String {
+    let installed = install_ort(Flavour::OpenVino, &mut |_| {}).unwrap_or_else(|error| {
+        panic!("this test needs ONNX Runtime with OpenVINO and it cannot be installed: {error}")
+    });
+    installed.path().to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_device_that_the_library_does_not_have_is_an_error_with_a_remedy() {
+    for (device, provider, remedy) in [
+        ("cuda", "CUDAExecutionProvider", "--cuda"),
+        ("tensorrt:1", "TensorrtExecutionProvider", "--cuda"),
+        ("openvino", "OpenVINOExecutionProvider", "--openvino"),
+    ] {
+        let said = verify(&["--device", device, "--ort-lib", plain_library()]);
+        let remedy = format!("uniseg runtime install {remedy}");
+        said.refuses(&["is not available", "is built without", provider, &remedy]);
+    }
+}
+
+#[test]
+fn no_library_at_all_is_an_error_for_a_device_that_was_named() {
+    let empty = tempfile::tempdir().unwrap();
+    let mut command = Command::new(PROGRAM);
+    command
+        .arg("verify")
+        .arg(artefacts::tiny())
+        .args(["--device", "cuda"]);
+    // No Python, no cache, nothing named.
+    command
+        .env("PATH", empty.path())
+        .env("UNISEG_CACHE", empty.path());
+    command
+        .env_remove("ORT_DYLIB_PATH")
+        .env_remove("VIRTUAL_ENV");
+    run(&mut command).refuses(&["device cuda is not available", "runtime install --cuda"]);
+}
+
+#[test]
+fn an_unknown_device_or_precision_gets_the_nearest_name() {
+    let said = verify(&["--device", "opnvino"]);
+    assert_eq!(said.code, Some(2));
+    assert!(
+        said.stderr.contains("did you mean \"openvino\"?"),
+        "{}",
+        said.stderr
+    );
+    let said = verify(&["--precision", "bf61"]);
+    assert_eq!(said.code, Some(2));
+    assert!(
+        said.stderr.contains("did you mean \"bf16\"?"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn a_precision_that_cannot_be_had_is_an_error() {
+    for (precision, words) in [
+        ("bf16", "bf16 needs --device openvino"),
+        ("int8", "whose weights are int8"),
+        ("f16", "whose weights are f16"),
+    ] {
+        verify(&["--precision", precision]).refuses(&["cannot compute", words]);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_library_that_is_none_or_too_old_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = folder.path().join("libonnxruntime.so");
+    fs::write(&fake, "not a library").unwrap();
+    verify(&["--ort-lib", fake.to_str().unwrap(), "--device", "openvino"])
+        .refuses(&["is not a shared library"]);
+    let old = folder.path().join("libonnxruntime.so.1.9.0");
+    fs::copy(ort::library(), &old).unwrap();
+    verify(&["--ort-lib", old.to_str().unwrap(), "--device", "cuda"])
+        .refuses(&["is version 1.9.0, at least 1.22 is needed"]);
+}
+
+/// A build whose provider library was lost: ONNX Runtime knows the provider and cannot load it.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn a_provider_whose_library_is_missing_is_an_error_that_names_it() {
+    let complete = openvino_library();
+    let complete = std::path::Path::new(&complete);
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join(complete.file_name().unwrap());
+    fs::copy(complete, &copy).unwrap();
+    let copy = copy.to_str().unwrap();
+    verify(&["--ort-lib", copy, "--device", "openvino"]).refuses(&[
+        "the device openvino is not available",
+        "libonnxruntime_providers_",
+    ]);
+    // The processor's own provider is in the library itself.
+    verify(&["--ort-lib", copy, "--device", "cpu"]).succeeds();
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn openvino_computes_the_same_in_f32_and_nearly_in_bf16() {
+    let library = openvino_library();
+    let on = ["--device", "openvino", "--ort-lib", &library];
+    let said = verify(&on).succeeds();
+    assert!(said.contains("(openvino) against tract"), "{said}");
+    let bf16 = [&on[..], &["--precision", "bf16", "--tolerance", "0.1"]].concat();
+    let said = verify(&bf16).succeeds();
+    assert!(said.contains("(openvino, bf16) against tract"), "{said}");
+}
+
+#[test]
+fn what_is_tuned_is_remembered_and_a_corrupt_memory_only_noted() {
+    let cache = tempfile::tempdir().unwrap();
+    let library = plain_library();
+    let in_cache = |arguments: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(arguments)
+            .args(["--ort-lib", library])
+            .env("UNISEG_CACHE", cache.path());
+        run(&mut command)
+    };
+    let model = artefacts::tiny().to_str().unwrap();
+    let said = in_cache(&["tune", model, "--threads", "1,2", "--json"]).succeeds();
+    let report: Value = serde_json::from_str(&said).unwrap();
+    let tried = report["tried"].as_array().unwrap();
+    assert_eq!(tried.len(), 2, "{said}");
+    assert!(tried.iter().all(|row| row["failure"].is_null()), "{said}");
+    assert_eq!(report["fastest"]["device"], "cpu");
+    let file = report["remembered_in"].as_str().unwrap();
+    assert!(fs::read_to_string(file).unwrap().contains("median_ms"));
+    let doctor = in_cache(&["doctor"]).succeeds();
+    assert!(doctor.contains("ms a window"), "{doctor}");
+
+    fs::write(file, "{ cut short").unwrap();
+    let doctor = in_cache(&["doctor"]).succeeds();
+    assert!(doctor.contains("what was tuned is not used"), "{doctor}");
+    // It neither stops anything nor stays.
+    in_cache(&["tune", model, "--threads", "1"]).succeeds();
+    let doctor = in_cache(&["doctor"]).succeeds();
+    assert!(doctor.contains("ms a window"), "{doctor}");
+}
+
+#[test]
+fn tune_says_why_a_device_was_not_taken_and_fails_if_nothing_is_left() {
+    ort::library();
+    let model = artefacts::tiny().to_str().unwrap();
+    let library = plain_library();
+    let arguments = ["tune", model, "--dry-run", "--device", "cuda"];
+    let said = uniseg(arguments.iter().chain(&["--ort-lib", library]));
+    assert_eq!(said.code, Some(1), "{}{}", said.stdout, said.stderr);
+    for word in ["exhaustive", "heuristic", "default", "is built without"] {
+        assert!(said.stdout.contains(word), "{}", said.stdout);
+    }
+}
+
+#[test]
+fn doctor_finds_the_library_and_says_what_does_not_work() {
+    let said = uniseg(["doctor", "--json", "--ort-lib", plain_library()]).succeeds();
+    let findings: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(findings["works"], true);
+    assert!(findings["machine"]["cores"].as_u64().unwrap() >= 1);
+    let providers = findings["libraries"][0]["probe"]["providers"]
+        .as_array()
+        .unwrap();
+    let problem = |device: &str| {
+        let row = providers.iter().find(|row| row["device"] == device);
+        row.unwrap()["problem"].clone()
+    };
+    assert_eq!(problem("cpu"), Value::Null);
+    assert!(problem("cuda").is_string());
+    let absent = uniseg(["doctor", "--ort-lib", "no-such-library.so"]);
+    assert_eq!(absent.code, Some(1), "{}", absent.stdout);
+    assert!(absent.stderr.contains("no-such-library.so"));
+    // The installer's surroundings and the doctor's are the same.
+    assert!(
+        Surroundings::of_this_process()
+            .find(None)
+            .unwrap()
+            .is_some()
+    );
+}
