@@ -210,6 +210,20 @@ fn unavailable(loaded: &Loaded, device: Device, said: &str) -> RuntimeError {
         .map(|library| missing_libraries(&library))
         .unwrap_or_default();
     let said = said.trim();
+    let lost = loaded
+        .provider_library(device)
+        .filter(|library| cfg!(target_os = "linux") && !library.exists());
+    if let Some(library) = lost {
+        return RuntimeError::DeviceUnavailable {
+            device,
+            reason: format!(
+                "{} is missing, which belongs to this ONNX Runtime; `{}` installs a complete one; \
+                 ONNX Runtime says: {said}",
+                library.display(),
+                device.flavour().install_command(),
+            ),
+        };
+    }
     let reason = if missing.is_empty() {
         format!("ONNX Runtime cannot load its provider: {said}")
     } else {
