@@ -17,8 +17,10 @@ use crate::support::{
 
 /// Dice with the f32 labels, label by label, that 16 bits reach on real crops.
 const HALF_DICE: f64 = 0.995;
-/// And that 8 bits reach.
-const INT8_DICE: f64 = 0.97;
+/// And that 8 bits reach: 0.9829 was measured for the gallbladder, 2567 voxels, and 0.9986 for the
+/// liver; `INT8_MEAN_DICE` over all labels, where 0.9944 was.
+const INT8_DICE: f64 = 0.98;
+const INT8_MEAN_DICE: f64 = 0.992;
 /// Below so many voxels Dice says little.
 const FEW_VOXELS: u64 = 200;
 
@@ -87,12 +89,13 @@ fn measured(golden: &Golden, path: &Path, kind: EngineKind) -> Vec<Accuracy> {
 }
 
 #[track_caller]
-fn keeps_labels(rows: &[Accuracy], least_dice: f64) {
-    let mut judged = 0;
+fn keeps_labels(rows: &[Accuracy], least_dice: f64, least_mean: f64) {
+    let (mut judged, mut sum) = (0, 0.0);
     for row in rows {
         println!("{row:?}");
         for label in row.labels.iter().filter(|label| label.voxels >= FEW_VOXELS) {
             judged += 1;
+            sum += label.dice;
             assert!(
                 label.dice >= least_dice,
                 "{} {}: Dice {}",
@@ -103,6 +106,8 @@ fn keeps_labels(rows: &[Accuracy], least_dice: f64) {
         }
     }
     assert!(judged >= 5, "only {judged} labels were there to judge");
+    let mean = sum / f64::from(judged);
+    assert!(mean >= least_mean, "mean Dice {mean}");
 }
 
 #[track_caller]
@@ -121,7 +126,11 @@ fn f16_halves_the_file_and_keeps_the_labels() {
     };
     let path = f16(&golden);
     shrinks(&golden, path, 0.55);
-    keeps_labels(&measured(&golden, path, EngineKind::Ort), HALF_DICE);
+    keeps_labels(
+        &measured(&golden, path, EngineKind::Ort),
+        HALF_DICE,
+        HALF_DICE,
+    );
     let said = uniseg(["inspect", path.to_str().unwrap()]).succeeds();
     assert!(said.contains("precision   f16"), "{said}");
 }
@@ -133,7 +142,11 @@ fn int8_takes_a_third_of_the_file_and_keeps_the_labels() {
     };
     let path = int8(&golden);
     shrinks(&golden, path, 0.35);
-    keeps_labels(&measured(&golden, path, EngineKind::Ort), INT8_DICE);
+    keeps_labels(
+        &measured(&golden, path, EngineKind::Ort),
+        INT8_DICE,
+        INT8_MEAN_DICE,
+    );
 }
 
 #[test]

@@ -8,10 +8,11 @@ use uniseg_onnx::proto::{
 };
 
 use crate::graph::{Attribute, Graph, ValueId};
-use crate::types::{Constant, Dtype, OPSET};
+use crate::types::{BF16_OPSET, Constant, Dtype, OPSET};
 
-/// The IR version that came with our opset.
+/// The IR versions that came with our opsets.
 const IR_VERSION: i64 = 8;
+const BF16_IR_VERSION: i64 = 10;
 
 /// Writes a graph as an ONNX model named `name`. The same graph always gives the same model.
 pub(crate) fn emit(graph: &Graph, name: &str) -> ModelProto {
@@ -64,13 +65,17 @@ pub(crate) fn emit(graph: &Graph, name: &str) -> ModelProto {
             .map(|(name, id)| value_info(graph, name, *id))
             .collect()
     };
+    let (opset, ir_version) = match in_bf16(graph) {
+        true => (BF16_OPSET, BF16_IR_VERSION),
+        false => (OPSET, IR_VERSION),
+    };
     ModelProto {
-        ir_version: IR_VERSION,
+        ir_version,
         producer_name: env!("CARGO_PKG_NAME").into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
         opset_import: vec![OperatorSetIdProto {
             domain: String::new(),
-            version: OPSET,
+            version: opset,
         }],
         graph: Some(GraphProto {
             name: name.to_owned(),
@@ -82,6 +87,15 @@ pub(crate) fn emit(graph: &Graph, name: &str) -> ModelProto {
         }),
         ..Default::default()
     }
+}
+
+/// Whether a node computes in bfloat16.
+fn in_bf16(graph: &Graph) -> bool {
+    graph
+        .nodes()
+        .iter()
+        .flat_map(|node| &node.outputs)
+        .any(|&id| graph.value(id).dtype == Dtype::BF16)
 }
 
 /// Readable names: `Conv_3` for the third convolution and its result, `Conv_3.weight` for what it

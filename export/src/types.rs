@@ -6,6 +6,10 @@ use burn::tensor::{DType, bf16, f16};
 /// every engine in use reads it.
 pub const OPSET: i64 = 17;
 
+/// The first operator set in which a convolution takes bfloat16; models that have one say it
+/// instead of [`OPSET`].
+pub(crate) const BF16_OPSET: i64 = 22;
+
 /// Element type of a tensor, as far as ONNX has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dtype {

@@ -145,9 +145,14 @@ impl Rewriter<'_> {
                 new
             })
             .collect();
+        let axes = node.ints("axes").filter(|_| self.axes_are_an_input(node));
+        if let Some(axes) = axes {
+            inputs.push(self.to.add_constant(Constant::i64s(axes)));
+        }
         let attributes = node
             .attributes
             .iter()
+            .filter(|(name, _)| axes.is_none() || *name != "axes")
             .map(|(name, attribute)| match attribute {
                 Attribute::Dtype(Dtype::F32) => (*name, Attribute::Dtype(float)),
                 other => (*name, other.clone()),
@@ -160,6 +165,13 @@ impl Rewriter<'_> {
             ..node.clone()
         });
         Ok(())
+    }
+
+    /// From opset 18 on, which only bfloat16 needs, reductions take their axes as an input.
+    fn axes_are_an_input(&self, node: &Node) -> bool {
+        matches!(self.format, Format::BF16)
+            && node.op.starts_with("Reduce")
+            && node.op != "ReduceSum"
     }
 
     fn computed_as(&self, id: ValueId) -> Dtype {

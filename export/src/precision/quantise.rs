@@ -25,24 +25,18 @@ pub(super) fn sites(graph: &Graph) -> Sites {
 }
 
 impl Sites {
-    /// The activations whose ranges must be known: what quantised nodes read, and what they make,
-    /// so that an engine can stay in bytes from one end of a node to the other.
+    /// The activations whose ranges must be known: what quantised nodes read. What they make stays
+    /// in f32: a norm follows, which would enlarge the rounding of quiet channels.
     pub(super) fn activations(&self, graph: &Graph) -> Vec<ValueId> {
         let activations: BTreeSet<ValueId> = graph
             .nodes()
             .iter()
             .zip(&self.quantised)
             .filter(|(_, quantised)| **quantised)
-            .flat_map(|(node, _)| [node.inputs[0]].into_iter().chain(result_of(node)))
+            .map(|(node, _)| node.inputs[0])
             .collect();
         activations.into_iter().collect()
     }
-}
-
-/// What a node makes, if bytes are wanted of it: ONNX Runtime convolves in bytes only between
-/// bytes, and has no transposed convolution in them.
-fn result_of(node: &Node) -> Option<ValueId> {
-    (node.op == "Conv").then(|| node.outputs[0])
 }
 
 /// The axis of a node's weight that counts its output channels, if the node can be quantised.
@@ -63,7 +57,7 @@ fn channel_axis(graph: &Graph, node: &Node) -> Option<usize> {
 ///
 /// ```text
 /// x -> Conv -> y
-/// x -> Q -> DQ -> Conv(DQ(weight), DQ(bias)) -> Q -> DQ -> y
+/// x -> Q -> DQ -> Conv(DQ(weight), DQ(bias)) -> y
 /// ```
 pub(super) fn convert(
     graph: &Graph,
@@ -108,7 +102,7 @@ pub(super) fn convert(
                 }
             }
         }
-        let outputs: Vec<ValueId> = node
+        let outputs = node
             .outputs
             .iter()
             .map(|&id| {
@@ -120,15 +114,9 @@ pub(super) fn convert(
             .collect();
         to.push_node(Node {
             inputs,
-            outputs: outputs.clone(),
+            outputs,
             ..node.clone()
         });
-        if let Some(id) = axis.and(result_of(node)) {
-            let result = bytes_and_back(&mut to, outputs[0], Affine::of(range(ranges, id)?));
-            values.insert(id, result);
-            // A reader in bytes takes these bytes, it does not round them again.
-            through_bytes.insert(id, result);
-        }
     }
     for (name, id) in graph.outputs() {
         let new = copied(graph, &mut to, &mut values, *id)?;
