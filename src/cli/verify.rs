@@ -50,11 +50,10 @@ pub(super) fn run(command: Verify) -> anyhow::Result<Outcome> {
     }
     command.engine.limit_threads();
     let model = Model::open(&command.model)?;
-    let mut comparisons = vec![engines_compared(&model, &command.engine, command.seed)?];
-    #[cfg(feature = "train")]
-    if let Some(folder) = &command.checkpoint {
-        comparisons.push(network_compared(&model, folder, &command)?);
-    }
+    let engines = engines_compared(&model, &command.engine, command.seed)?;
+    let comparisons: Vec<Comparison> = std::iter::once(engines)
+        .chain(network_compared(&model, &command)?)
+        .collect();
     let bisection = match command.bisect {
         true => Some(bisect::bisected(&model, &command.engine, command.seed)?),
         false => None,
@@ -90,13 +89,18 @@ pub(super) fn run(command: Verify) -> anyhow::Result<Outcome> {
     })
 }
 
-/// Compares the network in burn with ONNX Runtime.
+/// A build without burn has no network to compare with.
+#[cfg(not(feature = "train"))]
+fn network_compared(_: &Model, _: &Verify) -> anyhow::Result<Option<Comparison>> {
+    Ok(None)
+}
+
+/// Compares the network of --checkpoint, in burn, with the artefact in ONNX Runtime.
 #[cfg(feature = "train")]
-fn network_compared(
-    model: &Model,
-    folder: &std::path::Path,
-    command: &Verify,
-) -> anyhow::Result<Comparison> {
+fn network_compared(model: &Model, command: &Verify) -> anyhow::Result<Option<Comparison>> {
+    let Some(folder) = &command.checkpoint else {
+        return Ok(None);
+    };
     let device = burn::prelude::Device::flex();
     let folder = uniseg_train::run::checkpoint_folder(folder)?;
     let checkpoint = uniseg_train::Checkpoint::open(&folder, &device)?;
@@ -112,13 +116,13 @@ fn network_compared(
     );
     let mut burn = uniseg::burn_engine::BurnEngine::new(&checkpoint);
     let mut ort = open_engine(model, &command.engine.options(EngineKind::Ort))?.engine;
-    Ok(compare(
+    Ok(Some(compare(
         model.manifest(),
         &mut burn,
         ort.as_mut(),
         command.seed,
         &mut |_| {},
-    )?)
+    )?))
 }
 
 /// What a comparison is held to: the tolerance given, or the bounds of its precision.
