@@ -114,15 +114,22 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
     }
 }
 
-/// What several commands ask about engines.
+/// What every command that runs a network asks.
 #[derive(Args)]
-struct EngineArgs {
+struct RunArgs {
     /// Threads for one forward pass [default: all cores this process may use]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
     /// ONNX Runtime's library, before ORT_DYLIB_PATH, the cache, Python wheels and the system
     #[arg(long, value_name = "FILE")]
     ort_lib: Option<PathBuf>,
+}
+
+/// What several commands ask about engines.
+#[derive(Args)]
+struct EngineArgs {
+    #[command(flatten)]
+    run: RunArgs,
     /// auto, cpu, openvino, cuda, cuda:1, tensorrt, tensorrt:1. auto: what `uniseg tune` found
     /// fastest, else cpu (openvino if the library found has it); all others are used or fail
     #[arg(
@@ -150,7 +157,7 @@ struct EngineArgs {
     tf32: bool,
 }
 
-impl EngineArgs {
+impl RunArgs {
     /// Keeps resampling and averaging to `--threads` as well; to be called before any work.
     fn limit_threads(&self) {
         if let Some(threads) = self.threads {
@@ -158,11 +165,28 @@ impl EngineArgs {
         }
     }
 
+    /// The engine that is there, on the CPU.
+    #[cfg(feature = "train")]
+    fn options(&self) -> EngineOptions {
+        EngineOptions {
+            threads: self.threads,
+            ort_lib: self.ort_lib.clone(),
+            ..EngineOptions::default()
+        }
+    }
+}
+
+impl EngineArgs {
+    /// Keeps resampling and averaging to `--threads` as well; to be called before any work.
+    fn limit_threads(&self) {
+        self.run.limit_threads();
+    }
+
     fn options(&self, kind: EngineKind) -> EngineOptions {
         EngineOptions {
             kind,
-            threads: self.threads,
-            ort_lib: self.ort_lib.clone(),
+            threads: self.run.threads,
+            ort_lib: self.run.ort_lib.clone(),
             device: self.device,
             precision: self.precision,
             cuda: CudaOptions {

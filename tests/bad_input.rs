@@ -187,7 +187,7 @@ fn the_wrong_images_for_a_task() {
         &["--task", "0"],
     );
     bench.refuses(run, &["absent.nii", "no such file"]);
-    let run = bench.segment(tiny, &[bench.inputs.path()], &["--task", "0"]);
+    let run = bench.segment(tiny, &[&image, bench.inputs.path()], &["--task", "1"]);
     bench.refuses(run, &["not a regular file"]);
 }
 

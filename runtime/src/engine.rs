@@ -13,7 +13,8 @@ mod tract;
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf};
 
-pub use ort::{LibraryProbe, ProviderProbe, probe_library};
+// Not `use ort::`, which is the crate's name as well, and named in one file only.
+pub use self::{ort::LibraryProbe, ort::ProviderProbe, ort::probe_library};
 pub use providers::CudaOptions;
 
 use crate::{Device, Model, Precision, RuntimeError, Tensor, TensorView};

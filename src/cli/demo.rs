@@ -147,7 +147,7 @@ impl Demo {
 
     /// Whether ONNX Runtime is there beside tract, or could be installed.
     fn has_both_engines(&self, steps: &Steps) -> anyhow::Result<bool> {
-        if self.engine.ort_lib.is_some() || find_ort(None)?.is_some() {
+        if self.engine.run.ort_lib.is_some() || find_ort(None)?.is_some() {
             return Ok(true);
         }
         steps.say("no ONNX Runtime is found: installing the pinned one");

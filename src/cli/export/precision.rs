@@ -5,10 +5,10 @@ use clap::{Args, ValueEnum};
 use uniseg::bridge::{self, Compiled, Request};
 use uniseg::calibration::{Source, VolumeCalibrator};
 use uniseg_export::{Calibrator, Precision, Range};
-use uniseg_runtime::{Accuracy, EngineKind, Model, Sample, accuracy, open_engine};
+use uniseg_runtime::{Accuracy, Model, Sample, accuracy, open_engine};
 use uniseg_train::Checkpoint;
 
-use super::super::EngineArgs;
+use super::super::RunArgs;
 use crate::report;
 
 /// In which numbers a model computes, and on what that is measured.
@@ -31,7 +31,7 @@ pub(super) struct PrecisionArgs {
     #[arg(long, value_name = "[TASK=]PATH")]
     check: Vec<Source>,
     #[command(flatten)]
-    engine: EngineArgs,
+    engine: RunArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -91,7 +91,7 @@ impl PrecisionArgs {
                 let mut calibrator = VolumeCalibrator {
                     model: &model,
                     samples: &calibrate,
-                    engine: self.engine.options(EngineKind::Auto),
+                    engine: self.engine.options(),
                 };
                 let calibrator: &mut dyn Calibrator = &mut calibrator;
                 bridge::compile_calibrated(checkpoint, request, Some(calibrator))?
@@ -99,7 +99,7 @@ impl PrecisionArgs {
         };
         let samples: Vec<Sample> = calibrate.into_iter().chain(check).collect();
         let reduced = Model::from(compiled.artefact.clone());
-        let options = self.engine.options(EngineKind::Auto);
+        let options = self.engine.options();
         let mut ours = open_engine(&reduced, &options)?.engine;
         let mut full = open_engine(&model, &options)?.engine;
         let rows = accuracy(model.manifest(), full.as_mut(), ours.as_mut(), &samples)?;
