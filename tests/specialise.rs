@@ -4,7 +4,10 @@ use burn::prelude::*;
 use uniseg::bridge::{self, Batch, BridgeError, Compiled, Request};
 use uniseg_imaging::ndarray::{ArrayD, Axis, Slice, concatenate};
 use uniseg_onnx::{IMAGE, Part, TASK};
-use uniseg_runtime::{EngineKind, Model, Tensor as RuntimeTensor, TensorView, random_patch};
+use uniseg_runtime::{
+    EngineKind, EngineOptions, Model, Pieces, RuntimeError, Tensor as RuntimeTensor, TensorView,
+    random_patch,
+};
 use uniseg_train::Checkpoint;
 use uniseg_train::plan::{Plan, Variant, paper};
 
@@ -246,4 +249,53 @@ fn a_request_that_cannot_be_met_says_what_there_is() {
         .err()
         .unwrap();
     assert!(matches!(error, BridgeError::Export(_)), "{error}");
+}
+
+#[test]
+fn a_pair_of_files_predicts_as_one_and_both_must_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let checkpoint = checkpoint(Variant::Uniseg);
+    let universal = model(&bridge::compile(&checkpoint).unwrap());
+    let pair = bridge::compile_pair(&checkpoint, &Request::default()).unwrap();
+    pair.encoder.artefact.save(path("a.encoder.onnx")).unwrap();
+    let alone = Pieces::open(&path("a.encoder.onnx")).unwrap_err();
+    assert!(matches!(alone, RuntimeError::OpenModel { .. }), "{alone}");
+    pair.decoder.artefact.save(path("a.decoder.onnx")).unwrap();
+    let task = &universal.manifest().tasks[0];
+    let image = random_patch(universal.manifest(), task, 3);
+    let options = EngineOptions {
+        kind: EngineKind::Ort,
+        ort_lib: Some(ort::library().to_owned()),
+        ..EngineOptions::default()
+    };
+    for half in ["a.encoder.onnx", "a.decoder.onnx"] {
+        let pieces = Pieces::open(&path(half)).unwrap();
+        let mut engines = pieces.open_engines(&options).unwrap();
+        let mut predictor = engines.predictor();
+        assert!(predictor.shares_work());
+        let ids = [0, 1, 7];
+        let mut seen = Vec::new();
+        let mut each = |index: usize, found: uniseg_imaging::ndarray::Array5<f32>| {
+            let whole = image.clone().into_dyn();
+            let expected = logits(&universal, EngineKind::Ort, &whole, ids[index]);
+            same_math(half, found.view().into_dyn(), expected.view());
+            seen.push(index);
+            Ok(())
+        };
+        predictor.logits(image.view(), &ids, &mut each).unwrap();
+        assert_eq!(seen, [0, 1, 2]);
+    }
+    // Names that tell no partner, and halves of two networks.
+    pair.decoder.artefact.save(path("b.onnx")).unwrap();
+    let error = Pieces::open(&path("b.onnx")).unwrap_err();
+    assert!(matches!(error, RuntimeError::NoPartner { .. }), "{error}");
+    let other = Checkpoint::random(checkpoint.plan.clone(), 6, &Device::flex());
+    let other = bridge::compile_pair(&other, &Request::default()).unwrap();
+    other.encoder.artefact.save(path("a.encoder.onnx")).unwrap();
+    let error = Pieces::open(&path("a.decoder.onnx")).unwrap_err();
+    assert!(
+        matches!(error, RuntimeError::OtherPartner { .. }),
+        "{error}"
+    );
 }
