@@ -13,6 +13,7 @@ mod fuse_layer_norm;
 mod fuse_softmax;
 mod merge_transposes;
 mod narrow_channels;
+mod pick_first;
 mod share_initializers;
 mod share_nodes;
 pub(crate) mod split_conv;

@@ -6,7 +6,7 @@ use super::{
     fold_batch_norm::FoldBatchNorm, fold_constants::FoldConstants,
     fuse_instance_norm::FuseInstanceNorm, fuse_layer_norm::FuseLayerNorm,
     fuse_softmax::FuseSoftmax, merge_transposes::MergeTransposes, narrow_channels::NarrowChannels,
-    share_initializers::ShareInitializers, share_nodes::ShareNodes,
+    pick_first::PickFirst, share_initializers::ShareInitializers, share_nodes::ShareNodes,
 };
 use crate::cost::Cost;
 use crate::error::ExportError;
@@ -25,6 +25,7 @@ const PIPELINE: &[&dyn Pass] = &[
     &FuseLayerNorm,
     &FuseInstanceNorm,
     &FoldBatchNorm,
+    &PickFirst,
     &NarrowChannels,
     &DropZeroChannels,
     &DropConvBias,
