@@ -9,8 +9,8 @@ use uniseg_export::{CalibrationError, Calibrator, Readings};
 use uniseg_onnx::proto::ModelProto;
 use uniseg_onnx::{IMAGE, Manifest, TASK, Task, encode};
 use uniseg_runtime::{
-    Case, EngineOptions, Model, RuntimeError, Sample, Tensor, TensorView, open_engine,
-    sample_windows, select_tasks,
+    Case, EngineOptions, Model, RuntimeError, Sample, Tensor, TensorView, case_and_channel,
+    open_engine, sample_windows, select_tasks,
 };
 
 use uniseg_imaging::ndarray::Array1;
@@ -42,7 +42,7 @@ pub enum SampleError {
         /// Files found.
         found: usize,
         /// Highest channel found.
-        last: usize,
+        last: u32,
     },
     /// A case does not fit the model's tasks, or cannot be read.
     #[error("cannot use {} to measure the model", path.display())]
@@ -146,22 +146,12 @@ fn cases(path: &Path) -> Result<Vec<Vec<PathBuf>>, SampleError> {
         path: path.to_owned(),
         source,
     };
-    let mut cases: BTreeMap<String, BTreeMap<usize, PathBuf>> = BTreeMap::new();
+    let mut cases: BTreeMap<String, BTreeMap<u32, PathBuf>> = BTreeMap::new();
     for entry in std::fs::read_dir(path).map_err(failed)? {
         let file = entry.map_err(failed)?.path();
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let Some(stem) = name
-            .strip_suffix(".nii.gz")
-            .or_else(|| name.strip_suffix(".nii"))
-        else {
+        let Some((case, channel)) = case_and_channel(&name) else {
             continue;
-        };
-        let (case, channel) = match stem.rsplit_once('_') {
-            Some((case, digits)) if digits.len() == 4 => match digits.parse() {
-                Ok(channel) => (case, channel),
-                Err(_) => (stem, 0),
-            },
-            _ => (stem, 0),
         };
         let case = case.to_owned();
         cases.entry(case).or_default().insert(channel, file);
@@ -175,7 +165,7 @@ fn cases(path: &Path) -> Result<Vec<Vec<PathBuf>>, SampleError> {
         .into_iter()
         .map(|(case, channels)| {
             let last = channels.keys().next_back().copied().unwrap_or(0);
-            match channels.len() == last + 1 {
+            match channels.len() == last as usize + 1 {
                 true => Ok(channels.into_values().collect()),
                 false => Err(SampleError::Gap {
                     path: path.to_owned(),

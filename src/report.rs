@@ -43,20 +43,7 @@ pub(crate) fn error(error: &anyhow::Error) {
 
 /// An error and its causes as one sentence.
 pub(crate) fn sentence(error: &anyhow::Error) -> String {
-    let mut sentence = String::new();
-    let mut last = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        // Transparent errors repeat their source's text.
-        if cause == last {
-            continue;
-        }
-        if !last.is_empty() {
-            sentence.push_str(": ");
-        }
-        sentence.push_str(&cause);
-        last = cause;
-    }
-    sentence
+    uniseg_runtime::sentence(error.as_ref())
 }
 
 /// A progress bar: on a terminal, hidden elsewhere.

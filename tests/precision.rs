@@ -11,7 +11,7 @@ use uniseg_runtime::{Accuracy, EngineKind, Model, accuracy, bisect, open_engine}
 use crate::support::{
     Golden, artefacts, golden, kept,
     ort::{engine, library},
-    python::python,
+    python::passes_the_checker,
     uniseg,
 };
 
@@ -23,15 +23,6 @@ const INT8_DICE: f64 = 0.98;
 const INT8_MEAN_DICE: f64 = 0.992;
 /// Below so many voxels Dice says little.
 const FEW_VOXELS: u64 = 200;
-
-/// Full check and strict inference: a wrong type at any border is an error.
-const CHECK: &str = r#"
-import sys, onnx
-onnx.checker.check_model(sys.argv[1], full_check=True)
-model = onnx.load(sys.argv[1])
-onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
-print("fine")
-"#;
 
 /// CT and MR volumes, each for the tasks that take it.
 fn volumes(golden: &Golden) -> [String; 2] {
@@ -116,7 +107,7 @@ fn shrinks(golden: &Golden, path: &Path, most: f64) {
     let share = size(path) / size(artefacts::trained(golden));
     println!("{}: {share:.3} of f32", path.display());
     assert!(share < most, "{share}");
-    assert_eq!(python(CHECK, &[path]).trim(), "fine");
+    passes_the_checker(path);
 }
 
 #[test]

@@ -35,6 +35,16 @@ pub(crate) struct Captured {
     pub(crate) outputs: Vec<(String, TensorId)>,
 }
 
+/// The recorded id of a tensor of any kind, which burn's types do not let a function take.
+macro_rules! id {
+    ($tensor:expr, $name:expr) => {
+        $tensor
+            .try_into_primitive::<Capture>()
+            .map_err(foreign($name))?
+            .id()
+    };
+}
+
 /// Hands a computation its inputs on the recording device and takes its outputs.
 pub struct Tracer {
     device: Device,
@@ -58,12 +68,7 @@ impl Tracer {
     pub fn float<const D: usize>(&mut self, name: &str) -> Result<Tensor<D>, ExportError> {
         let shape = self.shape(name, Kind::Float, D)?;
         let tensor = Tensor::<D>::empty(shape, (&self.device, DType::F32));
-        let id = tensor
-            .clone()
-            .try_into_primitive::<Capture>()
-            .map_err(foreign(name))?
-            .id();
-        self.bind(name, id)?;
+        self.bind(name, id!(tensor.clone(), name))?;
         Ok(tensor)
     }
 
@@ -71,12 +76,7 @@ impl Tracer {
     pub fn int<const D: usize>(&mut self, name: &str) -> Result<Tensor<D, Int>, ExportError> {
         let shape = self.shape(name, Kind::Int, D)?;
         let tensor = Tensor::<D, Int>::empty(shape, (&self.device, DType::I64));
-        let id = tensor
-            .clone()
-            .try_into_primitive::<Capture>()
-            .map_err(foreign(name))?
-            .id();
-        self.bind(name, id)?;
+        self.bind(name, id!(tensor.clone(), name))?;
         Ok(tensor)
     }
 
@@ -86,11 +86,7 @@ impl Tracer {
         name: &str,
         tensor: Tensor<D>,
     ) -> Result<(), ExportError> {
-        let id = tensor
-            .try_into_primitive::<Capture>()
-            .map_err(foreign(name))?
-            .id();
-        self.outputs.push((name.to_owned(), id));
+        self.outputs.push((name.to_owned(), id!(tensor, name)));
         Ok(())
     }
 
@@ -100,11 +96,7 @@ impl Tracer {
         name: &str,
         tensor: Tensor<D, Int>,
     ) -> Result<(), ExportError> {
-        let id = tensor
-            .try_into_primitive::<Capture>()
-            .map_err(foreign(name))?
-            .id();
-        self.outputs.push((name.to_owned(), id));
+        self.outputs.push((name.to_owned(), id!(tensor, name)));
         Ok(())
     }
 
@@ -114,11 +106,7 @@ impl Tracer {
         name: &str,
         tensor: Tensor<D, Bool>,
     ) -> Result<(), ExportError> {
-        let id = tensor
-            .try_into_primitive::<Capture>()
-            .map_err(foreign(name))?
-            .id();
-        self.outputs.push((name.to_owned(), id));
+        self.outputs.push((name.to_owned(), id!(tensor, name)));
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod table;
 
+mod channels;
 mod drop_conv_bias;
 mod drop_dead;
 mod drop_identity;
@@ -21,6 +22,7 @@ mod view;
 
 use view::View;
 
+use crate::cost::Cost;
 use crate::graph::Graph;
 
 /// A rewrite that keeps what a graph computes.
@@ -46,4 +48,25 @@ pub struct PassReport {
     pub flops: i64,
     /// Bytes read and written that it added; negative for those it saved.
     pub traffic_bytes: i64,
+}
+
+impl PassReport {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            changes: 0,
+            nodes: 0,
+            flops: 0,
+            traffic_bytes: 0,
+        }
+    }
+
+    /// Adds a run that made `changes` and led from one cost to another.
+    pub(crate) fn add(&mut self, changes: usize, before: Cost, after: Cost) {
+        let gap = |after: u64, before: u64| after as i64 - before as i64;
+        self.changes += changes;
+        self.nodes += gap(after.nodes, before.nodes);
+        self.flops += gap(after.flops, before.flops);
+        self.traffic_bytes += gap(after.traffic_bytes, before.traffic_bytes);
+    }
 }

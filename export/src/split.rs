@@ -3,7 +3,7 @@
 use crate::cost::Cost;
 use crate::error::ExportError;
 use crate::graph::{Graph, ValueId};
-use crate::pass::split_conv::split_convolutions;
+use crate::pass::split_conv::{self, split_convolutions};
 use crate::verify::verify;
 use crate::{Exported, PassReport};
 
@@ -46,15 +46,10 @@ pub(crate) fn split(exported: Exported, input: &str) -> Result<Split, ExportErro
     let cost = Cost::of(&graph);
     let reached = reach(&graph, source);
     let changes = split_convolutions(&mut graph, &reached);
-    verify(&graph, "split-convolutions")?;
-    let after = Cost::of(&graph);
-    passes.push(PassReport {
-        name: "split-convolutions",
-        changes,
-        nodes: after.nodes as i64 - cost.nodes as i64,
-        flops: after.flops as i64 - cost.flops as i64,
-        traffic_bytes: after.traffic_bytes as i64 - cost.traffic_bytes as i64,
-    });
+    verify(&graph, split_conv::ORIGIN)?;
+    let mut report = PassReport::new(split_conv::ORIGIN);
+    report.add(changes, cost, Cost::of(&graph));
+    passes.push(report);
 
     let reached = reach(&graph, source);
     let varies = |id: ValueId| reached[id.0 as usize];

@@ -8,6 +8,7 @@ mod shard;
 use std::path::{Path, PathBuf};
 
 pub use self::error::CohortError;
+pub use self::files::case_and_channel;
 pub use self::shard::Shard;
 
 /// The images of one case, not read yet.

@@ -7,14 +7,15 @@ mod choice;
 mod guard;
 mod memory;
 mod ort;
+mod probe;
 mod providers;
 mod table;
 mod tract;
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf};
 
-// Not `use ort::`, which is the crate's name as well, and named in one file only.
-pub use self::{ort::LibraryProbe, ort::ProviderProbe, ort::probe_library};
+pub(crate) use memory::out_of_memory;
+pub use probe::{LibraryProbe, ProviderProbe, probe_library};
 pub use providers::CudaOptions;
 
 use crate::{Device, Model, Precision, RuntimeError, Tensor, TensorView};

@@ -5,6 +5,7 @@ use std::{error::Error, io, path::PathBuf};
 use uniseg_imaging::ImagingError;
 use uniseg_onnx::{OnnxError, Task};
 
+use crate::engine::out_of_memory;
 use crate::{CohortError, Device, EngineKind, LibraryError, MemoryBound, Precision};
 
 /// A foreign library's error, kept for its message.
@@ -341,46 +342,39 @@ pub enum RuntimeError {
     },
 }
 
+/// An error and its causes, as one sentence.
+pub fn sentence(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut last = text.clone();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        // Transparent errors repeat their source's text.
+        if said != last {
+            text += &format!(": {said}");
+        }
+        last = said;
+        next = cause.source();
+    }
+    text
+}
+
 impl RuntimeError {
     /// Whether an engine, or the device behind it, ran out of memory.
-    ///
-    /// Engines say so in words only; these are those of C++'s allocator, of ONNX Runtime's arena
-    /// and of CUDA.
     pub fn is_out_of_memory(&self) -> bool {
-        const WORDS: [&str; 6] = [
-            "bad_alloc",
-            "bad allocation",
-            "failed to allocate memory",
-            "out of memory",
-            "out_of_memory",
-            "available memory",
-        ];
-        if matches!(self, RuntimeError::OutOfMemory { .. }) {
-            return true;
+        match self {
+            RuntimeError::OutOfMemory { .. } => true,
+            // Not every engine tells this apart from its other failures.
+            RuntimeError::Run { source, .. } | RuntimeError::OpenSession { source, .. } => {
+                out_of_memory(&source.to_string())
+            }
+            _ => false,
         }
-        let (RuntimeError::Run { source, .. } | RuntimeError::OpenSession { source, .. }) = self
-        else {
-            return false;
-        };
-        let said = source.to_string().to_lowercase();
-        WORDS.iter().any(|words| said.contains(words))
     }
 
     /// The error and what caused it, in one line.
     pub fn with_causes(&self) -> String {
-        let mut text = self.to_string();
-        let mut last = text.clone();
-        let mut next = self.source();
-        while let Some(cause) = next {
-            let said = cause.to_string();
-            // Transparent errors repeat their source's text.
-            if said != last {
-                text += &format!(": {said}");
-            }
-            last = said;
-            next = cause.source();
-        }
-        text
+        sentence(self)
     }
 
     /// Checks the number of channels that `task` got.

@@ -1,9 +1,9 @@
 //! One forward pass: the artefact's input and output names, and the check of what comes back.
 
-use ndarray::{Array1, Array5, ArrayView5};
+use ndarray::{Array1, Array5, ArrayView5, Ix5};
 use uniseg_onnx::Network;
 
-use crate::{Engine, RuntimeError, TensorView, pieces::logits};
+use crate::{Engine, RuntimeError, Tensor, TensorView};
 
 /// Runs the network once on `image` [n, slots, D, H, W] for the task with index `task`.
 ///
@@ -29,4 +29,32 @@ pub fn forward(
         (uniseg_onnx::TASK, TensorView::I64(task.view().into_dyn())),
     ])?;
     logits(outputs, network, windows, engine.name())
+}
+
+/// The logits [n, classes, D, H, W] among a graph's outputs.
+pub(crate) fn logits(
+    outputs: Vec<(String, Tensor)>,
+    network: &Network,
+    windows: usize,
+    engine: &str,
+) -> Result<Array5<f32>, RuntimeError> {
+    let [d, h, w] = network.patch_zyx;
+    let expected = [windows, network.classes, d, h, w];
+    let found: Vec<String> = outputs
+        .iter()
+        .map(|(name, tensor)| format!("{name} {tensor}"))
+        .collect();
+    outputs
+        .into_iter()
+        .find_map(|(name, tensor)| match tensor {
+            Tensor::F32(array) if name == uniseg_onnx::LOGITS => Some(array),
+            _ => None,
+        })
+        .filter(|array| array.shape() == expected)
+        .and_then(|array| array.into_dimensionality::<Ix5>().ok())
+        .ok_or_else(|| RuntimeError::WrongOutput {
+            engine: engine.to_owned(),
+            expected,
+            found: found.join(", "),
+        })
 }

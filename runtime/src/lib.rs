@@ -50,7 +50,7 @@ pub use cancel::CancelToken;
 pub use case::{
     Case, CaseResult, Progress, Request, Segmentation, Timing, Together, group_tasks, segment_case,
 };
-pub use cohort::{CohortCase, CohortError, Shard, find_cases};
+pub use cohort::{CohortCase, CohortError, Shard, case_and_channel, find_cases};
 pub use compare::{
     Accuracy, Bisection, Comparison, LabelAccuracy, NodeDifference, Opener, TaskDifference,
     accuracy, bisect, compare, random_patch,
@@ -60,7 +60,7 @@ pub use engine::{
     CudaOptions, Engine, EngineKind, EngineOptions, LibraryProbe, OpenedEngine, ProviderProbe,
     open_engine, probe_library,
 };
-pub use error::{Cause, RuntimeError};
+pub use error::{Cause, RuntimeError, sentence};
 pub use footprint::Footprint;
 pub use forward::forward;
 pub use library::{

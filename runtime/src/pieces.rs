@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array1, Array5, ArrayView5, Ix5};
+use ndarray::{Array1, ArrayView5};
 use uniseg_onnx::{Network, Part};
 
 use crate::{
-    EachTask, Engine, EngineOptions, Model, Predictor, RuntimeError, Tensor, TensorView,
-    WholeModel, open_engine,
+    EachTask, Engine, EngineOptions, Model, Predictor, RuntimeError, TensorView, WholeModel,
+    forward::logits, open_engine,
 };
 
 /// Ends of the names of a pair's files.
@@ -168,32 +168,4 @@ impl Predictor for PairedModel<'_> {
         }
         Ok(())
     }
-}
-
-/// The logits [n, classes, D, H, W] among a graph's outputs.
-pub(crate) fn logits(
-    outputs: Vec<(String, Tensor)>,
-    network: &Network,
-    windows: usize,
-    engine: &str,
-) -> Result<Array5<f32>, RuntimeError> {
-    let [d, h, w] = network.patch_zyx;
-    let expected = [windows, network.classes, d, h, w];
-    let found: Vec<String> = outputs
-        .iter()
-        .map(|(name, tensor)| format!("{name} {tensor}"))
-        .collect();
-    outputs
-        .into_iter()
-        .find_map(|(name, tensor)| match tensor {
-            Tensor::F32(array) if name == uniseg_onnx::LOGITS => Some(array),
-            _ => None,
-        })
-        .filter(|array| array.shape() == expected)
-        .and_then(|array| array.into_dimensionality::<Ix5>().ok())
-        .ok_or_else(|| RuntimeError::WrongOutput {
-            engine: engine.to_owned(),
-            expected,
-            found: found.join(", "),
-        })
 }

@@ -21,6 +21,19 @@ pub fn python(script: &str, arguments: &[&Path]) -> String {
     run.stdout
 }
 
+/// ONNX's full check and its strict shape inference: a wrong type at any border is an error.
+#[track_caller]
+pub fn passes_the_checker(model: &Path) {
+    const CHECK: &str = r#"
+import sys, onnx
+onnx.checker.check_model(sys.argv[1], full_check=True)
+model = onnx.load(sys.argv[1])
+onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+print("fine")
+"#;
+    assert_eq!(python(CHECK, &[model]).trim(), "fine");
+}
+
 static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = kept("python");
     let environment = folder.join(REQUIREMENTS.join("-").replace("==", "-"));

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use super::{Graph, Node, ValueId};
+use crate::types::Dtype;
 
 /// A change to a graph, built beside it and then applied at once: passes look at a graph that does
 /// not move under them.
@@ -24,16 +25,31 @@ impl Patch {
         self.redirect.insert(old, new);
     }
 
+    /// Puts `node` before the node that stands at `index` now, with one new result of this type
+    /// and shape, and returns that.
+    pub(crate) fn insert_new(
+        &mut self,
+        graph: &mut Graph,
+        index: usize,
+        mut node: Node,
+        dtype: Dtype,
+        shape: Vec<usize>,
+    ) -> ValueId {
+        let new = graph.add_value(dtype, shape);
+        node.outputs = vec![new];
+        self.insert_before(index, node);
+        new
+    }
+
     /// Puts `node` in the place of the node at `index`, with a new result of the same type and
     /// shape as the old one's first.
-    pub(crate) fn replace(&mut self, graph: &mut Graph, index: usize, mut node: Node) {
+    pub(crate) fn replace(&mut self, graph: &mut Graph, index: usize, node: Node) {
         let Some(&old) = graph.nodes[index].outputs.first() else {
             return;
         };
         let value = graph.value(old);
-        let new = graph.add_value(value.dtype, value.shape.clone());
-        node.outputs = vec![new];
-        self.insert_before(index, node);
+        let (dtype, shape) = (value.dtype, value.shape.clone());
+        let new = self.insert_new(graph, index, node, dtype, shape);
         self.redirect(old, new);
     }
 
@@ -46,11 +62,6 @@ impl Patch {
             graph.drop_dead_nodes();
         }
         changes
-    }
-
-    /// Number of values that are replaced.
-    pub(crate) fn len(&self) -> usize {
-        self.redirect.len()
     }
 
     /// Applies the change.

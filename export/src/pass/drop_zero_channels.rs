@@ -1,5 +1,6 @@
+use super::channels::{JoinedConv, Part, join};
 use super::{Pass, View};
-use crate::graph::{Graph, Node, Patch, ValueId};
+use crate::graph::{Graph, Patch, ValueId};
 use crate::types::Constant;
 
 /// Drops channels that are known to be zero from what a convolution reads, and their weights.
@@ -16,77 +17,27 @@ impl Pass for DropZeroChannels {
     }
 
     fn run(&self, graph: &mut Graph) -> usize {
-        let found: Vec<(usize, Vec<ValueId>, Constant)> = {
+        let found: Vec<(usize, Part)> = {
             let view = View::new(graph);
             graph
                 .nodes()
                 .iter()
                 .enumerate()
                 .filter_map(|(index, conv)| {
-                    let (kept, weight) = find(&view, conv)?;
-                    Some((index, kept, weight))
+                    let joined = JoinedConv::of(&view, conv)?;
+                    Some((index, joined.part(|input| !is_zero(&view, input))?))
                 })
                 .collect()
         };
         let mut patch = Patch::default();
-        for (index, kept, weight) in found {
+        for (index, kept) in found {
             let mut conv = graph.nodes()[index].clone();
-            conv.inputs[1] = graph.add_constant(weight);
-            conv.inputs[0] = match kept.as_slice() {
-                &[one] => one,
-                _ => {
-                    let first = graph.value(kept[0]);
-                    let (dtype, mut shape) = (first.dtype, first.shape.clone());
-                    shape[1] = kept.iter().map(|&id| graph.value(id).shape[1]).sum();
-                    let joined = graph.add_value(dtype, shape);
-                    patch.insert_before(
-                        index,
-                        Node {
-                            op: "Concat",
-                            inputs: kept,
-                            outputs: vec![joined],
-                            attributes: vec![("axis", crate::graph::Attribute::Int(1))],
-                            origin: "drop-zero-channels",
-                        },
-                    );
-                    joined
-                }
-            };
+            conv.inputs[1] = graph.add_constant(kept.weight);
+            conv.inputs[0] = join(graph, &mut patch, index, kept.inputs, self.name());
             patch.replace(graph, index, conv);
         }
         patch.finish(graph)
     }
-}
-
-/// What a convolution reads that is not zero, and the weights for it, in the same order.
-fn find(view: &View<'_>, conv: &Node) -> Option<(Vec<ValueId>, Constant)> {
-    if !matches!(conv.op, "Conv" | "ConvTranspose") || conv.int("group") != Some(1) {
-        return None;
-    }
-    let &[joined, weight] = conv.inputs.get(..2)? else {
-        return None;
-    };
-    let (_, concat) = view.made_for_one(joined)?;
-    if concat.op != "Concat" || concat.int("axis") != Some(1) {
-        return None;
-    }
-    let mut kept = Vec::new();
-    let mut channels = Vec::new();
-    let mut at = 0;
-    for &input in &concat.inputs {
-        let count = *view.shape(input).get(1)?;
-        if !is_zero(view, input) {
-            kept.push(input);
-            channels.extend(at..at + count);
-        }
-        at += count;
-    }
-    if kept.is_empty() || kept.len() == concat.inputs.len() {
-        return None;
-    }
-    // Input channels: the second axis of a convolution's weights, the first of a transposed one's.
-    let axis = if conv.op == "Conv" { 1 } else { 0 };
-    Some((kept, view.graph.constant(weight)?.take(axis, &channels)?))
 }
 
 /// Whether a value is a constant of zeros, or zeros laid out by a node since they are many.

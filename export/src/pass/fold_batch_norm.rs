@@ -1,5 +1,5 @@
 use super::{Pass, View};
-use crate::graph::{Graph, Node, Patch, ValueId};
+use crate::graph::{Graph, Node, Patch};
 use crate::types::Constant;
 
 /// Computes a BatchNorm with known statistics in the convolution before it.
@@ -14,8 +14,6 @@ pub(super) struct FoldBatchNorm;
 
 struct Match {
     conv: usize,
-    /// What the norm makes.
-    result: ValueId,
     weight: Constant,
     bias: Constant,
 }
@@ -41,11 +39,8 @@ impl Pass for FoldBatchNorm {
             let weight = graph.add_constant(found.weight);
             let bias = graph.add_constant(found.bias);
             node.inputs = vec![node.inputs[0], weight, bias];
-            let value = graph.value(found.result).clone();
-            let folded = graph.add_value(value.dtype, value.shape);
-            node.outputs = vec![folded];
-            patch.insert_before(index, node);
-            patch.redirect(found.result, folded);
+            // In the place of the norm: the convolution, whose result nothing reads then, goes.
+            patch.replace(graph, index, node);
         }
         patch.finish(graph)
     }
@@ -102,7 +97,6 @@ fn find(view: &View<'_>, norm: &Node) -> Option<Match> {
         .collect();
     Some(Match {
         conv: index,
-        result: *norm.outputs.first()?,
         weight: Constant::f32(&weight.shape, &values),
         bias: Constant::f32(&[channels], &bias),
     })

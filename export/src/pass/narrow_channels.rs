@@ -1,3 +1,4 @@
+use super::channels::pick;
 use super::{Pass, View};
 use crate::graph::{Graph, Node, Patch, ValueId};
 use crate::types::Constant;
@@ -130,37 +131,23 @@ fn narrowed(
         "InstanceNormalization" => {
             take(graph, 1, 0)?;
             take(graph, 2, 0)?;
-            node.inputs[0] = pick(graph, patch, index, node.inputs[0], channels);
+            node.inputs[0] = pick_known(graph, patch, index, node.inputs[0], channels);
         }
-        _ => node.inputs[0] = pick(graph, patch, index, node.inputs[0], channels),
+        _ => node.inputs[0] = pick_known(graph, patch, index, node.inputs[0], channels),
     }
     Some(node)
 }
 
-fn pick(
+fn pick_known(
     graph: &mut Graph,
     patch: &mut Patch,
     index: usize,
     x: ValueId,
     channels: &[usize],
 ) -> ValueId {
-    let value = graph.value(x);
-    let (dtype, mut shape) = (value.dtype, value.shape.clone());
-    shape[1] = channels.len();
     let channels: Vec<i64> = channels.iter().map(|&channel| channel as i64).collect();
     let indices = graph.add_constant(Constant::i64s(&channels));
-    let result = graph.add_value(dtype, shape);
-    patch.insert_before(
-        index,
-        Node {
-            op: "Gather",
-            inputs: vec![x, indices],
-            outputs: vec![result],
-            attributes: vec![("axis", crate::graph::Attribute::Int(1))],
-            origin: "narrow-channels",
-        },
-    );
-    result
+    pick(graph, patch, index, [x, indices], NarrowChannels.name())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
+use super::channels::pick;
 use super::{Pass, View};
-use crate::graph::{Attribute, Graph, Node, Patch, ValueId};
+use crate::graph::{Graph, Node, Patch, ValueId};
 
 /// Picks the known channels of a choice before the choice is made, where that leaves fewer.
 ///
@@ -28,20 +29,8 @@ impl Pass for PickFirst {
         let mut patch = Patch::default();
         for (index, known, chosen) in found {
             let mut outer = graph.nodes()[index].clone();
-            let x = graph.value(outer.inputs[0]);
-            let (dtype, mut shape) = (x.dtype, x.shape.clone());
-            shape[1] = graph.value(known).shape[0];
-            let picked = graph.add_value(dtype, shape);
-            patch.insert_before(
-                index,
-                Node {
-                    op: "Gather",
-                    inputs: vec![outer.inputs[0], known],
-                    outputs: vec![picked],
-                    attributes: vec![("axis", Attribute::Int(1))],
-                    origin: "pick-first",
-                },
-            );
+            let inputs = [outer.inputs[0], known];
+            let picked = pick(graph, &mut patch, index, inputs, self.name());
             outer.inputs = vec![picked, chosen];
             patch.replace(graph, index, outer);
         }

@@ -25,8 +25,6 @@ impl Pass for ShareInitializers {
                 patch.redirect(id, first);
             }
         }
-        let changes = patch.len();
-        patch.apply(graph);
-        changes
+        patch.finish(graph)
     }
 }

@@ -41,13 +41,7 @@ pub(crate) fn optimise(graph: &mut Graph) -> Result<Vec<PassReport>, ExportError
     let ends = signature(graph);
     let mut reports: Vec<PassReport> = PIPELINE
         .iter()
-        .map(|pass| PassReport {
-            name: pass.name(),
-            changes: 0,
-            nodes: 0,
-            flops: 0,
-            traffic_bytes: 0,
-        })
+        .map(|pass| PassReport::new(pass.name()))
         .collect();
     for _ in 0..MAX_ROUNDS {
         let mut changed = false;
@@ -73,14 +67,4 @@ pub(crate) fn optimise(graph: &mut Graph) -> Result<Vec<PassReport>, ExportError
     }
     graph.drop_unused_constants();
     Ok(reports)
-}
-
-impl PassReport {
-    fn add(&mut self, changes: usize, before: Cost, after: Cost) {
-        let gap = |after: u64, before: u64| after as i64 - before as i64;
-        self.changes += changes;
-        self.nodes += gap(after.nodes, before.nodes);
-        self.flops += gap(after.flops, before.flops);
-        self.traffic_bytes += gap(after.traffic_bytes, before.traffic_bytes);
-    }
 }

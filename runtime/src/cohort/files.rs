@@ -21,11 +21,9 @@ pub(super) fn in_folder(
             continue;
         };
         let wanted = pattern.is_none_or(|pattern| matches(pattern, name));
-        // A hidden file is nobody's image: our own temporary files are hidden.
-        let Some(stem) = stem(name).filter(|_| wanted && !name.starts_with('.')) else {
+        let Some((case, channel)) = case_and_channel(name).filter(|_| wanted) else {
             continue;
         };
-        let (case, channel) = channel(stem);
         let channels = found.entry(case.to_owned()).or_default();
         if channels.insert(channel, path.clone()).is_some() {
             return Err(CohortError::Twice {
@@ -42,6 +40,13 @@ pub(super) fn in_folder(
             task: None,
         })
         .collect())
+}
+
+/// The case and the channel that an image file's name tells: `CASE_0001.nii.gz` is channel 1 of
+/// CASE, a name without a channel is channel 0; nothing for the name of another file.
+pub fn case_and_channel(name: &str) -> Option<(&str, u32)> {
+    // A hidden file is nobody's image: our own temporary files are hidden.
+    stem(name).filter(|_| !name.starts_with('.')).map(channel)
 }
 
 /// A NIfTI file's name without its ending.

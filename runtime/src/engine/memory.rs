@@ -1,14 +1,16 @@
 //! Telling "no memory left" from every other failure, by what the libraries say.
 
 /// What the libraries below an engine say when an allocation fails, in lower case.
-const SAID: [&str; 8] = [
+const SAID: [&str; 10] = [
     // ONNX Runtime's arenas.
     "failed to allocate memory",
-    "available memory of",
+    "available memory",
     // C++'s operator new, also through OpenVINO.
     "bad_alloc",
+    "bad allocation",
     // CUDA ("CUDA failure 2: out of memory", "cudaErrorMemoryAllocation"), cuBLAS, cuDNN.
     "out of memory",
+    "out_of_memory",
     "memoryallocation",
     "status_alloc_failed",
     // oneDNN, inside OpenVINO, and TensorRT.
@@ -17,7 +19,7 @@ const SAID: [&str; 8] = [
 ];
 
 /// Whether `message` tells of an allocation that failed.
-pub(super) fn out_of_memory(message: &str) -> bool {
+pub(crate) fn out_of_memory(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     SAID.iter().any(|said| message.contains(said))
 }

@@ -20,7 +20,6 @@ use ::ort::{
     value::{DynValue, TensorElementType, TensorRef, ValueRef},
 };
 use ndarray::CowArray;
-use serde::{Deserialize, Serialize};
 
 use super::{
     Engine, EngineKind, EngineOptions,
@@ -31,8 +30,7 @@ use super::{
     table::Opened,
 };
 use crate::{
-    Device, LibrarySource, Model, Precision, RuntimeError, Tensor, TensorView, forward,
-    missing_libraries, random_patch,
+    Device, LibrarySource, Model, Precision, RuntimeError, Tensor, TensorView, missing_libraries,
 };
 
 /// What messages call this engine before its version is known.
@@ -278,61 +276,9 @@ fn run_error(name: &str, source: ::ort::Error) -> RuntimeError {
     }
 }
 
-/// A library of ONNX Runtime, tried out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LibraryProbe {
-    /// Its version.
-    pub version: String,
-    /// Every device, and whether it works with this library.
-    pub providers: Vec<ProviderProbe>,
-}
-
-/// A device, tried out with a tiny network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProviderProbe {
-    /// The device.
-    pub device: Device,
-    /// Why it does not work; none if it does.
-    pub problem: Option<String>,
-}
-
-/// Loads `library` into this process and computes a tiny network on every device.
-///
-/// Errors: those of loading a library; a device that does not work is none.
-pub fn probe_library(library: &Path) -> Result<LibraryProbe, RuntimeError> {
-    let loaded = load(library)?;
-    let model = Model::from(uniseg_onnx::sample::tiny_artefact());
-    let devices = [
-        Device::Cpu,
-        Device::OpenVino,
-        Device::Cuda(0),
-        Device::TensorRt(0),
-    ];
-    let mut providers = Vec::new();
-    for device in devices {
-        let options = EngineOptions {
-            kind: EngineKind::Ort,
-            ort_lib: Some(library.to_owned()),
-            device,
-            precision: Precision::F32,
-            ..EngineOptions::default()
-        };
-        let tried = super::open_engine(&model, &options).and_then(|mut opened| {
-            let manifest = model.manifest();
-            let Some(task) = manifest.tasks.first() else {
-                return Ok(());
-            };
-            let image = random_patch(manifest, task, 0);
-            let engine = opened.engine.as_mut();
-            forward(engine, &manifest.network, image.view(), task.id).map(|_| ())
-        });
-        let problem = tried.err().map(|error| error.with_causes());
-        providers.push(ProviderProbe { device, problem });
-    }
-    Ok(LibraryProbe {
-        version: loaded.version,
-        providers,
-    })
+/// Loads the library at `path` and tells its version.
+pub(super) fn version_of(path: &Path) -> Result<String, RuntimeError> {
+    Ok(load(path)?.version)
 }
 
 /// Loads the library at `path`, or returns the one that is already loaded from there.

@@ -68,6 +68,9 @@ impl PrecisionArgs {
             !matches!(precision, Precision::Int8(_)) || !self.calibrate.is_empty(),
             "int8 needs images to measure activations on: give a folder with --calibrate"
         );
+        if self.calibrate.is_empty() && self.check.is_empty() {
+            return Ok(bridge::compile_for(checkpoint, request)?);
+        }
         let reference = bridge::compile_for(
             checkpoint,
             &Request {
@@ -75,12 +78,6 @@ impl PrecisionArgs {
                 ..request.clone()
             },
         )?;
-        if self.calibrate.is_empty() && self.check.is_empty() {
-            return match precision {
-                Precision::F32 => Ok(reference),
-                _ => Ok(bridge::compile_for(checkpoint, request)?),
-            };
-        }
         self.engine.limit_threads();
         let model = Model::from(reference.artefact.clone());
         let calibrate = self.samples(&model, &self.calibrate)?;
