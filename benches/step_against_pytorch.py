@@ -10,64 +10,11 @@ import time
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+
+from peer.uniseg import FEATURES, KERNELS, STRIDES, UniSeg
 
 STEPS = int(sys.argv[1])
-PATCH, TASKS, CLASSES = (32, 96, 96), 11, 4
-STRIDES = [(1, 2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2)]
-KERNELS = [(1, 3, 3)] + [(3, 3, 3)] * 4
-FEATURES = [32, 64, 128, 256, 320]
-
-
-def block(before, after, kernel, stride=(1, 1, 1)):
-    pad = [size // 2 for size in kernel]
-    return nn.Sequential(
-        nn.Conv3d(before, after, kernel, stride, pad),
-        nn.InstanceNorm3d(after, affine=True),
-        nn.LeakyReLU(0.01, inplace=True),
-    )
-
-
-class Network(nn.Module):
-    def __init__(self):
-        super().__init__()
-        deepest = len(STRIDES)
-        stages = [nn.Sequential(block(1, 32, KERNELS[0]), block(32, 32, KERNELS[0]))]
-        for stage in range(1, deepest + 1):
-            before, after, kernel = FEATURES[stage - 1], FEATURES[stage], KERNELS[stage]
-            first = block(before, after, kernel, STRIDES[stage - 1])
-            stages.append(nn.Sequential(first, block(after, after, kernel)))
-        self.encoder = nn.ModuleList(stages)
-        bottom = list(PATCH)
-        for stride in STRIDES:
-            bottom = [size // step for size, step in zip(bottom, stride)]
-        joined = FEATURES[deepest] + TASKS
-        widths = [joined, joined // 4, joined // 4, TASKS]
-        self.prompt = nn.Parameter(torch.randn(1, TASKS, *bottom))
-        self.fuse = nn.Sequential(*[block(a, b, (3, 3, 3)) for a, b in zip(widths, widths[1:])])
-        self.up, self.decoder, self.heads = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        for level in range(deepest):
-            stage = deepest - 1 - level
-            below, after = FEATURES[stage + 1] + (level == 0), FEATURES[stage]
-            kernel, stride = KERNELS[deepest - level], STRIDES[stage]
-            self.up.append(nn.ConvTranspose3d(below, after, stride, stride, bias=False))
-            pair = block(2 * after, after, kernel), block(after, after, kernel)
-            self.decoder.append(nn.Sequential(*pair))
-            self.heads.append(nn.Conv3d(after, CLASSES, 1, bias=False))
-
-    def forward(self, x):
-        skips = []
-        for stage in self.encoder:
-            x = stage(x)
-            skips.append(x)
-        skips.pop()
-        maps = self.fuse(torch.cat([x, self.prompt.expand(len(x), -1, -1, -1, -1)], 1))
-        x = torch.cat([x, maps[:, :1]], 1)
-        outputs = []
-        for up, decode, head in zip(self.up, self.decoder, self.heads):
-            x = decode(torch.cat([up(x), skips.pop()], 1))
-            outputs.append(head(x))
-        return outputs[::-1]
+PATCH = (32, 96, 96)
 
 
 def loss(logits, labels):
@@ -80,11 +27,12 @@ def loss(logits, labels):
 
 
 torch.set_num_threads(2)
-network = Network()
+# The planner's network for this patch: one stage less than the paper's.
+network = UniSeg(PATCH, STRIDES[:-1], KERNELS[:-1], FEATURES[:-1])
 optimizer = torch.optim.SGD(
     network.parameters(), 0.01, momentum=0.99, nesterov=True, weight_decay=3e-5
 )
-image = torch.rand(1, 1, *PATCH)
+image, task = torch.rand(1, 1, *PATCH), torch.tensor([0])
 labels = (image * 2).long()
 seconds = []
 for _ in range(STEPS):
@@ -92,7 +40,7 @@ for _ in range(STEPS):
     optimizer.zero_grad(set_to_none=True)
     total = 0.0
     # The coarsest level has no weight.
-    for level, logits in enumerate(network(image)[:-1]):
+    for level, logits in enumerate(network.all_logits(image, task)[:-1]):
         small = F.interpolate(labels.float(), logits.shape[2:]).long()
         total = total + 0.5**level * loss(logits, small)
     total.backward()

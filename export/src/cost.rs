@@ -50,7 +50,8 @@ fn elements(shape: &[usize]) -> u64 {
     shape.iter().map(|&size| size as u64).product()
 }
 
-fn flops(graph: &Graph, node: &Node) -> u64 {
+/// Floating-point operations of one node of `graph`, as [`Cost::flops`] counts them.
+pub(crate) fn flops(graph: &Graph, node: &Node) -> u64 {
     let size =
         |id: Option<&crate::graph::ValueId>| id.map_or(0, |id| elements(&graph.value(*id).shape));
     let made = size(node.outputs.first());

@@ -1,10 +1,12 @@
 //! Reduced precision: an optimised graph rewritten to compute in fewer bits.
 //!
-//! [`half`] stores and computes convolutions and products in 16 bits; [`quantise`] in 8, with
-//! ranges that [`calibrate`] measures through a [`Calibrator`], so that no engine is needed here.
+//! [`half`] stores and computes convolutions and products in 16 bits; [`quantise`] in 8, after
+//! [`equalise`] has balanced channels, with ranges that [`calibrate`] measures through a
+//! [`Calibrator`], so that no engine is needed here.
 //! Neither changes the graph's inputs and outputs.
 
 mod calibrate;
+mod equalise;
 mod half;
 mod histogram;
 mod quantise;
@@ -30,20 +32,20 @@ pub enum Precision {
     ///
     /// ONNX Runtime convolves in bfloat16 on accelerators only.
     BF16,
-    /// Weights in signed bytes by output channel, activations in unsigned bytes; norms, first and
-    /// last convolution stay in f32. Needs a [`Calibrator`].
+    /// Weights in signed bytes by output channel, activations in unsigned bytes; norms, the first
+    /// and last convolution, and what costs little stay in f32. Needs a [`Calibrator`].
     Int8(Range),
 }
 
 /// From what was measured of an activation to the range that its bytes cover.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Range {
-    /// All of it.
+    /// All of it: of a few strong voxels, such as a small organ's, none is cut away.
+    #[default]
     MinMax,
     /// Cuts so many percent of the values away at each end: 99.99 cuts 0.01 % in all.
     Percentile(f64),
     /// The range with the least mean squared error of rounding and clipping.
-    #[default]
     LeastError,
 }
 
@@ -76,8 +78,8 @@ pub trait Calibrator {
     /// Runs `probe` on every calibration input and hands each run's outputs to `take`.
     ///
     /// `probe` has the inputs of the exported graph, and small f32 outputs: minima, maxima and
-    /// histograms of activations. It is called twice with different probes and must use the same
-    /// inputs both times.
+    /// histograms of activations. It is called up to three times with different probes and must use
+    /// the same inputs each time.
     fn run(
         &mut self,
         probe: &ModelProto,
@@ -123,8 +125,9 @@ fn rewrite(
         (Precision::Int8(_), None) => return Err(ExportError::NoCalibrator),
         (Precision::Int8(range), Some(calibrator)) => {
             let sites = quantise::sites(graph);
-            let ranges = calibrate::ranges(graph, &sites.activations(graph), range, calibrator)?;
-            Some(quantise::convert(graph, &sites, &ranges)?)
+            let graph = equalise::equalise(graph, &sites, calibrator)?;
+            let ranges = calibrate::ranges(&graph, &sites.activations(&graph), range, calibrator)?;
+            Some(quantise::convert(&graph, &sites, &ranges)?)
         }
     })
 }

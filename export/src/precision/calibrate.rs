@@ -1,7 +1,7 @@
 //! Measuring activations: probe models, and what their outputs mean.
 //!
-//! Two passes over the same inputs: the first finds the extremes, the second counts into bins
-//! between them. A probe computes both itself, so that only a few numbers leave the engine.
+//! Ranges take two passes over the same inputs: the first finds the extremes, the second counts into
+//! bins between them. A probe computes both itself, so that only a few numbers leave the engine.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,11 +24,7 @@ pub(super) fn ranges(
     method: Range,
     calibrator: &mut dyn Calibrator,
 ) -> Result<HashMap<ValueId, [f32; 2]>, ExportError> {
-    let probe = Probe {
-        model: emit(graph, "probe"),
-        names: Names::new(graph),
-        graph,
-    };
+    let probe = Probe::of(graph);
     let extremes = extremes(&probe, activations, calibrator)?;
     if method == Range::MinMax {
         return Ok(extremes
@@ -49,17 +45,46 @@ pub(super) fn ranges(
         })
         .collect();
     let model = probe.counting(&histograms);
-    probe.run(&model, activations, BINS, calibrator, |id, counts| {
-        if let Some(histogram) = histograms.get_mut(&id) {
-            for (sum, count) in histogram.counts.iter_mut().zip(counts) {
-                *sum += f64::from(*count);
+    probe.run(
+        &model,
+        activations,
+        |_| BINS,
+        calibrator,
+        |id, counts| {
+            if let Some(histogram) = histograms.get_mut(&id) {
+                for (sum, count) in histogram.counts.iter_mut().zip(counts) {
+                    *sum += f64::from(*count);
+                }
             }
-        }
-    })?;
+        },
+    )?;
     Ok(histograms
         .into_iter()
         .map(|(id, histogram)| (id, histogram.range(method)))
         .collect())
+}
+
+/// The largest absolute value of each channel (axis 1) of each value in `activations`.
+pub(super) fn magnitudes(
+    graph: &Graph,
+    activations: &[ValueId],
+    calibrator: &mut dyn Calibrator,
+) -> Result<HashMap<ValueId, Vec<f32>>, ExportError> {
+    let probe = Probe::of(graph);
+    let model = probe.magnitudes(activations);
+    let channels = |id: ValueId| graph.value(id).shape.get(1).copied().unwrap_or(1);
+    // One for each channel of each sample of the batch.
+    let readings = |id: ValueId| channels(id) * graph.value(id).shape.first().copied().unwrap_or(1);
+    let mut largest: HashMap<ValueId, Vec<f32>> = HashMap::new();
+    probe.run(&model, activations, readings, calibrator, |id, reading| {
+        let largest = largest.entry(id).or_insert_with(|| vec![0.0; channels(id)]);
+        for sample in reading.chunks(largest.len().max(1)) {
+            for (largest, value) in largest.iter_mut().zip(sample) {
+                *largest = largest.max(*value);
+            }
+        }
+    })?;
+    Ok(largest)
 }
 
 fn extremes(
@@ -69,12 +94,18 @@ fn extremes(
 ) -> Result<BTreeMap<ValueId, [f32; 2]>, ExportError> {
     let model = probe.extremes(activations);
     let mut extremes: BTreeMap<ValueId, [f32; 2]> = BTreeMap::new();
-    probe.run(&model, activations, 2, calibrator, |id, reading| {
-        if let &[lower, upper] = reading {
-            let seen = extremes.entry(id).or_insert([lower, upper]);
-            *seen = [seen[0].min(lower), seen[1].max(upper)];
-        }
-    })?;
+    probe.run(
+        &model,
+        activations,
+        |_| 2,
+        calibrator,
+        |id, reading| {
+            if let &[lower, upper] = reading {
+                let seen = extremes.entry(id).or_insert([lower, upper]);
+                *seen = [seen[0].min(lower), seen[1].max(upper)];
+            }
+        },
+    )?;
     Ok(extremes)
 }
 
@@ -85,7 +116,15 @@ struct Probe<'a> {
     graph: &'a Graph,
 }
 
-impl Probe<'_> {
+impl<'a> Probe<'a> {
+    fn of(graph: &'a Graph) -> Self {
+        Self {
+            model: emit(graph, "probe"),
+            names: Names::new(graph),
+            graph,
+        }
+    }
+
     /// Name of the output that tells of `id`.
     fn output(&self, id: ValueId) -> String {
         format!("{}.measured", self.names.of(id))
@@ -118,6 +157,31 @@ impl Probe<'_> {
                 .node
                 .push(NodeProto::new("Concat", ends, [&*output]).attr_int("axis", 0));
             graph.output.push(float(&output, 2));
+        }
+        model
+    }
+
+    /// Adds the largest absolute value of each channel, as f32 [batch x channels].
+    fn magnitudes(&self, activations: &[ValueId]) -> ModelProto {
+        let mut model = self.model.clone();
+        let Some(graph) = &mut model.graph else {
+            return model;
+        };
+        graph
+            .initializer
+            .push(TensorProto::from_i64("magnitudes.flat", &[1], &[-1]));
+        for &id in activations {
+            let (name, output) = (self.names.of(id), self.output(id));
+            let [absolute, largest] = ["Abs", "GlobalMaxPool"].map(|op| format!("{name}.{op}"));
+            graph.node.extend([
+                NodeProto::new("Abs", [&*name], [&*absolute]),
+                NodeProto::new("GlobalMaxPool", [&*absolute], [&*largest]),
+                NodeProto::new("Reshape", [&*largest, "magnitudes.flat"], [&*output]),
+            ]);
+            let shape = &self.graph.value(id).shape;
+            graph
+                .output
+                .push(float(&output, shape.iter().take(2).product()));
         }
         model
     }
@@ -202,7 +266,7 @@ impl Probe<'_> {
         &self,
         model: &ModelProto,
         activations: &[ValueId],
-        expected: usize,
+        expected: impl Fn(ValueId) -> usize,
         calibrator: &mut dyn Calibrator,
         mut take: impl FnMut(ValueId, &[f32]),
     ) -> Result<(), ExportError> {
@@ -215,7 +279,7 @@ impl Probe<'_> {
                 for &id in activations {
                     match readings.get(&self.output(id)) {
                         Some(reading)
-                            if reading.len() == expected
+                            if reading.len() == expected(id)
                                 && reading.iter().all(|value| value.is_finite()) =>
                         {
                             take(id, reading);

@@ -3,36 +3,60 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::roles::{heads, stems};
+use crate::cost::{Cost, flops};
 use crate::error::ExportError;
 use crate::graph::{Attribute, Graph, Node, ValueId};
 use crate::types::{Constant, Dtype};
 
-/// The nodes that are quantised.
-pub(super) struct Sites {
-    quantised: Vec<bool>,
+/// A node with less than this share of a graph's operations computes in f32.
+const CHEAP: f64 = 0.01;
+
+/// What of a node is in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Site {
+    /// Nothing.
+    Float,
+    /// Its weights, which are floats again before it runs: a smaller file.
+    Stored,
+    /// Its weights and what it reads: less time, too.
+    Computed,
 }
 
-/// Convolutions and products with known weights, but for stems and heads.
+/// What of each node is in bytes.
+pub(super) struct Sites(Vec<Site>);
+
+/// Convolutions and products with known weights, but for stems and heads. Those that cost little,
+/// and transposed convolutions, which engines compute in floats, are only stored in bytes: rounding
+/// what they read would gain nothing.
 pub(super) fn sites(graph: &Graph) -> Sites {
     let (heads, stems) = (heads(graph), stems(graph));
-    let quantised = graph
-        .nodes()
-        .iter()
-        .enumerate()
-        .map(|(index, node)| !heads[index] && !stems[index] && channel_axis(graph, node).is_some())
-        .collect();
-    Sites { quantised }
+    let all = Cost::of(graph).flops as f64;
+    let site = |(index, node): (usize, &Node)| {
+        if heads[index] || stems[index] || channel_axis(graph, node).is_none() {
+            Site::Float
+        } else if node.op == "ConvTranspose" || (flops(graph, node) as f64) < CHEAP * all {
+            Site::Stored
+        } else {
+            Site::Computed
+        }
+    };
+    Sites(graph.nodes().iter().enumerate().map(site).collect())
 }
 
 impl Sites {
-    /// The activations whose ranges must be known: what quantised nodes read. What they make stays
-    /// in f32: a norm follows, which would enlarge the rounding of quiet channels.
+    /// What of the node at `index` is in bytes.
+    pub(super) fn of(&self, index: usize) -> Site {
+        self.0.get(index).copied().unwrap_or(Site::Float)
+    }
+
+    /// The activations whose ranges must be known: what nodes that compute in bytes read. What they
+    /// make stays in f32: a norm follows, which would enlarge the rounding of quiet channels.
     pub(super) fn activations(&self, graph: &Graph) -> Vec<ValueId> {
         let activations: BTreeSet<ValueId> = graph
             .nodes()
             .iter()
-            .zip(&self.quantised)
-            .filter(|(_, quantised)| **quantised)
+            .zip(&self.0)
+            .filter(|(_, site)| **site == Site::Computed)
             .map(|(node, _)| node.inputs[0])
             .collect();
         activations.into_iter().collect()
@@ -57,7 +81,8 @@ fn channel_axis(graph: &Graph, node: &Node) -> Option<usize> {
 ///
 /// ```text
 /// x -> Conv -> y
-/// x -> Q -> DQ -> Conv(DQ(weight), DQ(bias)) -> y
+/// x -> Q -> DQ -> Conv(DQ(weight), DQ(bias)) -> y      computed in bytes
+/// x -> Conv(DQ(weight), bias) -> y                     stored in bytes
 /// ```
 pub(super) fn convert(
     graph: &Graph,
@@ -73,34 +98,28 @@ pub(super) fn convert(
         to.add_input(name.clone(), new);
         values.insert(*id, new);
     }
-    for (node, &quantised) in graph.nodes().iter().zip(&sites.quantised) {
-        let axis = channel_axis(graph, node).filter(|_| quantised);
+    for (node, &site) in graph.nodes().iter().zip(&sites.0) {
+        let axis = channel_axis(graph, node).filter(|_| site != Site::Float);
         let mut inputs: Vec<ValueId> = Vec::with_capacity(node.inputs.len());
-        match axis {
-            None => {
-                for &id in &node.inputs {
-                    inputs.push(copied(graph, &mut to, &mut values, id)?);
-                }
-            }
-            Some(axis) => {
-                let (id, range) = (node.inputs[0], range(ranges, node.inputs[0])?);
-                let x = match through_bytes.get(&id) {
+        for (slot, &id) in node.inputs.iter().enumerate() {
+            let input = match (axis, slot) {
+                (Some(_), 0) if site == Site::Computed => match through_bytes.get(&id) {
                     Some(&x) => x,
                     None => {
                         let x = copied(graph, &mut to, &mut values, id)?;
-                        let x = bytes_and_back(&mut to, x, Affine::of(range));
+                        let x = bytes_and_back(&mut to, x, Affine::of(range(ranges, id)?));
                         through_bytes.insert(id, x);
                         x
                     }
-                };
-                let scale = Affine::of(range).scale;
-                let weight = Weight::of(graph, node.inputs[1], axis)?;
-                inputs.push(x);
-                inputs.push(weight.dequantised(&mut to));
-                if let Some(&bias) = node.inputs.get(2) {
-                    inputs.push(weight.bias(&mut to, graph, bias, scale)?);
+                },
+                (Some(axis), 1) => Weight::of(graph, id, axis)?.dequantised(&mut to),
+                (Some(axis), 2) if site == Site::Computed => {
+                    let scale = Affine::of(range(ranges, node.inputs[0])?).scale;
+                    Weight::of(graph, node.inputs[1], axis)?.bias(&mut to, graph, id, scale)?
                 }
-            }
+                _ => copied(graph, &mut to, &mut values, id)?,
+            };
+            inputs.push(input);
         }
         let outputs = node
             .outputs

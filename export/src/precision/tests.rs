@@ -39,7 +39,8 @@ fn network(weight: f32) -> Exported {
         .unwrap()
 }
 
-/// A calibrator without an engine: `extremes`, then the same count in every bin.
+/// A calibrator without an engine: channels of magnitude 1 and 4, `extremes`, then the same count in
+/// every bin.
 struct Made {
     extremes: [f32; 2],
     runs: usize,
@@ -53,6 +54,7 @@ impl Calibrator for Made {
     ) -> Result<(), CalibrationError> {
         let graph = probe.graph.as_ref().unwrap();
         assert!(uniseg_onnx::check(probe).is_empty());
+        let has = |op: &str| graph.node.iter().any(|node| node.op_type == op);
         for _ in 0..self.runs {
             take(
                 graph
@@ -61,9 +63,8 @@ impl Calibrator for Made {
                     .map(|output| {
                         let values = match output.name.as_str() {
                             "y" => vec![0.0; 16],
-                            _ if graph.node.iter().any(|node| node.op_type == "ReduceMin") => {
-                                self.extremes.to_vec()
-                            }
+                            _ if has("GlobalMaxPool") => vec![1.0, 4.0],
+                            _ if has("ReduceMin") => self.extremes.to_vec(),
                             _ => vec![1.0; 2048],
                         };
                         (output.name.clone(), values)
@@ -105,6 +106,39 @@ fn int8_quantises_between_stem_and_head() {
     };
     let exported = int8(&mut calibrator).unwrap();
     insta::assert_snapshot!(exported.graph().to_string());
+}
+
+#[test]
+fn channels_are_balanced_where_that_changes_nothing() {
+    let network = network(0.25);
+    let before = &network.graph;
+    let mut calibrator = Made {
+        extremes: [-1.0, 4.0],
+        runs: 1,
+    };
+    let after = equalise::equalise(before, &quantise::sites(before), &mut calibrator).unwrap();
+    let constants = |graph: &Graph, op: &str, slot: usize| -> Vec<Vec<f32>> {
+        let nodes = graph.nodes().iter().filter(|node| node.op == op);
+        nodes
+            .map(|node| {
+                let constant = graph.constant(node.inputs[slot]).unwrap();
+                constant.as_f32().unwrap()
+            })
+            .collect()
+    };
+    let norm = "InstanceNormalization";
+    // Magnitudes 1 and 4, weights 0.25: scales 2 and 4. The last norm feeds the head, which stays
+    // as it is.
+    assert_eq!(constants(before, norm, 1), [[1.0; 2]; 2]);
+    assert_eq!(constants(&after, norm, 1), [[0.5, 0.25], [1.0, 1.0]]);
+    assert_eq!(constants(before, "Conv", 1)[1], [0.25; 4]);
+    assert_eq!(constants(&after, "Conv", 1)[1], [0.5, 1.0, 0.5, 1.0]);
+    assert_eq!(
+        constants(&after, "Conv", 1)[2],
+        constants(before, "Conv", 1)[2]
+    );
+    // Both norms share a constant, of which each has its own now.
+    assert_eq!(before.nodes().len(), after.nodes().len());
 }
 
 #[test]

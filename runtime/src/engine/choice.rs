@@ -33,7 +33,16 @@ impl Choice {
             }
             _ => (Vec::new(), None),
         };
-        let mut choice = Choice::from_remembered(&remembered, options, &|path| path.is_file());
+        // A process has one ONNX Runtime: what was left open follows the one that it has.
+        let loaded = super::ort::loaded();
+        let usable = |path: &Path| match &loaded {
+            Some(loaded) => same_file(loaded, path),
+            None => path.is_file(),
+        };
+        let mut choice = Choice::from_remembered(&remembered, options, &usable);
+        if matches!(choice.device, Device::Auto | Device::Cpu) {
+            choice.library = choice.library.or(loaded);
+        }
         choice.note = note;
         if matches!(choice.device, Device::TensorRt(_)) && choice.cuda.engine_cache.is_none() {
             // Without it every start would compile for minutes.

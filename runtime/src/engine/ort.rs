@@ -281,6 +281,12 @@ pub(super) fn version_of(path: &Path) -> Result<String, RuntimeError> {
     Ok(load(path)?.version)
 }
 
+/// The library that this process has loaded.
+pub(super) fn loaded() -> Option<PathBuf> {
+    let loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    loaded.as_ref().map(|loaded| loaded.path.clone())
+}
+
 /// Loads the library at `path`, or returns the one that is already loaded from there.
 fn load(path: &Path) -> Result<Loaded, RuntimeError> {
     let failed = |source| RuntimeError::LoadLibrary {

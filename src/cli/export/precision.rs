@@ -25,7 +25,7 @@ pub(super) struct PrecisionArgs {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
     calibrate_windows: u32,
     /// How int8 finds the range of an activation
-    #[arg(long, value_enum, default_value = "least-error", value_name = "R")]
+    #[arg(long, value_enum, default_value = "min-max", value_name = "R")]
     calibrate_range: RangeName,
     /// Images to compare the result with f32 on, besides those of --calibrate
     #[arg(long, value_name = "[TASK=]PATH")]
@@ -48,7 +48,7 @@ enum PrecisionName {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum RangeName {
-    /// All values seen
+    /// All values seen: a small organ's few strong voxels are not cut away
     MinMax,
     /// 99.99 % of the values seen
     Percentile,

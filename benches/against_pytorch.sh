@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Whole cases against the PyTorch pipelines: the same network, weights, case and windows, one run on
+# one machine, each a process of its own from start to written file.
+#
+#   benches/against_pytorch.sh [FOLDER]               default: pytorch-bench
+#
+# Prints seconds and peak memory of each process, then how well labels agree. Makes a virtual
+# environment in FOLDER and installs ONNX Runtime with OpenVINO into the user's cache. DEVICE
+# (default openvino) can be set, and UNISEG, a program that is built already, and PYTHON, one with
+# torch, nibabel, scipy, scikit-image and nnunetv2. Quiet the machine before: about 20 minutes on
+# two cores.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+out=${1:-pytorch-bench}
+device=${DEVICE:-openvino}
+. benches/peer/setup.sh torch numpy nibabel scipy scikit-image nnunetv2
+[ "$device" != openvino ] || "$UNISEG" runtime install --openvino
+
+measure() { "$PYTHON" benches/peer/measure.py "$@" >/dev/null; }
+segment() { # NAME MODEL TASKS OUTPUT PRECISION
+    measure "$1" "$UNISEG" segment "$out/$2" "$out/case.nii.gz" --task "$3" -o "$4" --no-skip \
+        --device "$device" --precision "$5"
+}
+
+# What is compared.
+"$PYTHON" benches/peer/make_checkpoint.py "$out/official.model"
+"$PYTHON" benches/peer/make_case.py "$out/case.nii.gz"
+rm -rf "$out/labels"
+mkdir -p "$out/labels/pytorch" "$out/labels/bf16"
+"$UNISEG" import "$out/official.model" --plan paper -o "$out/checkpoint"
+export_it() { "$UNISEG" export "$out/checkpoint" "$@"; }
+int8=(--precision int8 --calibrate "liver=$out/case.nii.gz" --calibrate-windows 1)
+export_it --task liver -o "$out/liver.onnx"
+export_it --modality CT --split -o "$out/ct.onnx"
+export_it --task liver "${int8[@]}" -o "$out/liver8.onnx"
+export_it --modality CT --split "${int8[@]}" -o "$out/ct8.onnx"
+
+cts=liver,kidney,hepatic_vessel,pancreas,colon,lung,spleen,vertebrae
+peer() { # NAME FOLDER TASKS PRECISION
+    measure "$1" "$PYTHON" benches/peer/pipeline.py "$out/official.model" "$out/case.nii.gz" \
+        "$out/labels/$2" "$3" "$4"
+}
+echo "== one task" >&2
+peer "PyTorch f32" pytorch 0 f32
+peer "PyTorch bf16 autocast" bf16 0 bf16
+measure "nnU-Net v2" "$PYTHON" benches/peer/nnunet.py "$out/case.nii.gz" "$out/labels/nnunet.nii.gz"
+segment "uniseg f32" liver.onnx liver "$out/labels/liver.nii.gz" f32
+segment "uniseg int8" liver8.onnx liver "$out/labels/liver8.nii.gz" int8
+echo "== eight CT tasks" >&2
+peer "PyTorch f32" pytorch 0,1,2,3,4,5,6,7 f32
+segment "uniseg f32" ct.decoder.onnx $cts "$out/labels/ct" f32
+segment "uniseg int8" ct8.decoder.onnx $cts "$out/labels/ct8" int8
+
+echo "== labels" >&2
+same() { "$PYTHON" benches/peer/same_labels.py "$@"; }
+same "uniseg f32 against PyTorch f32" "$out/labels/liver.nii.gz" "$out/labels/pytorch/task0.nii.gz"
+same "PyTorch bf16 against f32" "$out/labels/bf16/task0.nii.gz" "$out/labels/pytorch/task0.nii.gz"
+same "uniseg int8 against PyTorch f32" "$out/labels/liver8.nii.gz" "$out/labels/pytorch/task0.nii.gz"
+for name in vertebrae liver; do
+    id=$([ $name = liver ] && echo 0 || echo 7)
+    same "the pair, $name" "$out/labels/ct/$name.nii.gz" "$out/labels/pytorch/task$id.nii.gz"
+done

@@ -1,0 +1,258 @@
+//! Balancing channels, so that one range of bytes fits all of them.
+//!
+//! ```text
+//! norm(gamma, beta)         -> leaky ReLU -> conv(w)
+//! norm(gamma / s, beta / s) -> leaky ReLU -> conv(w * s)
+//! ```
+//!
+//! computes the same for any positive `s` by channel: scaling passes through a ReLU, and a
+//! convolution is linear. With `s = sqrt(activation / weight)`, the largest of each, a channel takes
+//! equal shares of its range and of its weights' (Nagel et al., "Data-free quantization through
+//! weight equalization", ICCV 2019; SmoothQuant with alpha 0.5).
+
+use std::collections::{HashMap, HashSet};
+
+use super::Calibrator;
+use super::calibrate::magnitudes;
+use super::quantise::{Site, Sites};
+use crate::error::ExportError;
+use crate::graph::{Graph, Node, ValueId};
+use crate::types::Constant;
+
+/// Channels that can be scaled where they are made and back where they are read.
+struct Chain {
+    /// The node whose constants scale them.
+    maker: usize,
+    /// What is read in the end, or one of its like: its channels are measured.
+    read: ValueId,
+    /// Convolutions that read them, each with the first of its input channels that is theirs.
+    readers: Vec<(usize, usize)>,
+}
+
+/// Rewrites the constants of `graph` so that the channels of what is computed in bytes are balanced.
+pub(super) fn equalise(
+    graph: &Graph,
+    sites: &Sites,
+    calibrator: &mut dyn Calibrator,
+) -> Result<Graph, ExportError> {
+    let chains = chains(graph, sites);
+    let mut balanced = graph.clone();
+    if chains.is_empty() {
+        return Ok(balanced);
+    }
+    let read: Vec<ValueId> = chains.iter().map(|chain| chain.read).collect();
+    let magnitudes = magnitudes(graph, &read, calibrator)?;
+    let mut constants: HashMap<(usize, usize), Constant> = HashMap::new();
+    for chain in &chains {
+        let Some(activations) = magnitudes.get(&chain.read) else {
+            continue;
+        };
+        let scales = scales(graph, sites, chain, activations);
+        let inverse: Vec<f32> = scales.iter().map(|scale| 1.0 / scale).collect();
+        for (slot, axis) in maker(graph, &graph.nodes()[chain.maker]).unwrap_or_default() {
+            scale(
+                graph,
+                &mut constants,
+                (chain.maker, slot),
+                axis,
+                0,
+                &inverse,
+            );
+        }
+        for &(reader, first) in &chain.readers {
+            if let Some(axis) = input_axis(&graph.nodes()[reader]) {
+                scale(graph, &mut constants, (reader, 1), axis, first, &scales);
+            }
+        }
+    }
+    let mut inputs: Vec<(usize, usize, ValueId)> = Vec::with_capacity(constants.len());
+    let mut constants: Vec<_> = constants.into_iter().collect();
+    constants.sort_by_key(|(place, _)| *place);
+    for ((node, slot), constant) in constants {
+        inputs.push((node, slot, balanced.add_constant(constant)));
+    }
+    balanced.set_inputs(inputs);
+    Ok(balanced)
+}
+
+/// One scale for each channel of `chain`; 1 for channels that are always zero.
+fn scales(graph: &Graph, sites: &Sites, chain: &Chain, activations: &[f32]) -> Vec<f32> {
+    let mut weights = vec![0.0f32; activations.len()];
+    for &(reader, first) in &chain.readers {
+        let node = &graph.nodes()[reader];
+        let of_bytes = sites.of(reader) == Site::Computed;
+        let weight = of_bytes.then(|| Some((graph.constant(node.inputs[1])?, input_axis(node)?)));
+        let Some((weight, axis)) = weight.flatten() else {
+            continue;
+        };
+        let Some(values) = weight.as_f32() else {
+            continue;
+        };
+        for (value, channel) in values.iter().zip(channels(&weight.shape, axis)) {
+            if let Some(largest) = channel
+                .checked_sub(first)
+                .and_then(|channel| weights.get_mut(channel))
+            {
+                *largest = largest.max(value.abs());
+            }
+        }
+    }
+    activations
+        .iter()
+        .zip(weights)
+        .map(|(activation, weight)| (activation / weight).sqrt())
+        .map(|scale| if scale.is_normal() { scale } else { 1.0 })
+        .collect()
+}
+
+/// Multiplies the channels from `first` on of the constant in a node's slot.
+fn scale(
+    graph: &Graph,
+    constants: &mut HashMap<(usize, usize), Constant>,
+    place: (usize, usize),
+    axis: usize,
+    first: usize,
+    scales: &[f32],
+) {
+    let old = graph.constant(graph.nodes()[place.0].inputs[place.1]);
+    let constant = constants.get(&place).or(old);
+    let Some((constant, mut values)) =
+        constant.and_then(|constant| Some((constant, constant.as_f32()?)))
+    else {
+        return;
+    };
+    for (value, channel) in values.iter_mut().zip(channels(&constant.shape, axis)) {
+        if let Some(scale) = channel
+            .checked_sub(first)
+            .and_then(|channel| scales.get(channel))
+        {
+            *value *= scale;
+        }
+    }
+    let scaled = Constant::f32(&constant.shape, &values);
+    constants.insert(place, scaled);
+}
+
+/// The index on `axis` of each element of a tensor.
+fn channels(shape: &[usize], axis: usize) -> impl Iterator<Item = usize> {
+    let count = shape.get(axis).copied().unwrap_or(1).max(1);
+    let inner: usize = shape.iter().skip(axis + 1).product();
+    (0..).map(move |index: usize| index / inner.max(1) % count)
+}
+
+/// All chains that end in at least one node that computes in bytes.
+fn chains(graph: &Graph, sites: &Sites) -> Vec<Chain> {
+    let walk = Walk::of(graph);
+    let mut chains = Vec::new();
+    for (index, node) in graph.nodes().iter().enumerate() {
+        if maker(graph, node).is_none() {
+            continue;
+        }
+        let mut readers = Vec::new();
+        let made = node.outputs[0];
+        if walk.readers(made, 0, &mut readers)
+            && readers
+                .iter()
+                .any(|&(reader, _)| sites.of(reader) == Site::Computed)
+        {
+            chains.push(Chain {
+                maker: index,
+                read: walk.activated(made),
+                readers,
+            });
+        }
+    }
+    chains
+}
+
+/// The slots of a node's constants that scale the channels it makes, each with its channel axis;
+/// `None` if there are none.
+fn maker(graph: &Graph, node: &Node) -> Option<Vec<(usize, usize)>> {
+    let axis = match node.op {
+        "InstanceNormalization" => 0,
+        "Conv" => 0,
+        "ConvTranspose" if node.int("group").unwrap_or(1) == 1 => 1,
+        _ => return None,
+    };
+    let slots: Vec<(usize, usize)> = (1..node.inputs.len())
+        .map(|slot| (slot, if slot == 1 { axis } else { 0 }))
+        .collect();
+    let known = |&(slot, _): &(usize, usize)| {
+        let constant = graph.constant(node.inputs[slot]);
+        constant.is_some_and(|constant| constant.as_f32().is_some())
+    };
+    slots.iter().all(known).then_some(slots)
+}
+
+/// The axis of a convolution's weights that counts its input channels.
+fn input_axis(node: &Node) -> Option<usize> {
+    match node.op {
+        _ if node.int("group").unwrap_or(1) != 1 => None,
+        "Conv" => Some(1),
+        "ConvTranspose" => Some(0),
+        _ => None,
+    }
+}
+
+/// Who reads what.
+struct Walk<'a> {
+    graph: &'a Graph,
+    readers: HashMap<ValueId, Vec<(usize, usize)>>,
+    outputs: HashSet<ValueId>,
+}
+
+impl<'a> Walk<'a> {
+    fn of(graph: &'a Graph) -> Self {
+        let mut readers: HashMap<ValueId, Vec<(usize, usize)>> = HashMap::new();
+        for (index, node) in graph.nodes().iter().enumerate() {
+            for (slot, &id) in node.inputs.iter().enumerate() {
+                readers.entry(id).or_default().push((index, slot));
+            }
+        }
+        Self {
+            graph,
+            readers,
+            outputs: graph.outputs().iter().map(|(_, id)| *id).collect(),
+        }
+    }
+
+    /// Collects the convolutions that read the channels of `value`, which begin at `first` there;
+    /// false if anything else does.
+    fn readers(&self, value: ValueId, first: usize, found: &mut Vec<(usize, usize)>) -> bool {
+        if self.outputs.contains(&value) {
+            return false;
+        }
+        let readers = self.readers.get(&value).map_or(&[][..], Vec::as_slice);
+        readers.iter().all(|&(index, slot)| {
+            let node = &self.graph.nodes()[index];
+            match node.op {
+                "LeakyRelu" | "Relu" => self.readers(node.outputs[0], first, found),
+                "Concat" if node.int("axis") == Some(1) => {
+                    let before = node.inputs[..slot].iter();
+                    let before: usize = before
+                        .map(|&id| self.graph.value(id).shape.get(1).copied().unwrap_or(0))
+                        .sum();
+                    self.readers(node.outputs[0], first + before, found)
+                }
+                _ if slot == 0
+                    && input_axis(node).is_some()
+                    && self.graph.constant(node.inputs[1]).is_some() =>
+                {
+                    found.push((index, first));
+                    true
+                }
+                _ => false,
+            }
+        })
+    }
+
+    /// What the one reader of `value` makes of it, if that is an activation; else `value`.
+    fn activated(&self, value: ValueId) -> ValueId {
+        match self.readers.get(&value).map(Vec::as_slice) {
+            Some(&[(index, _)]) if matches!(self.graph.nodes()[index].op, "LeakyRelu" | "Relu") => {
+                self.graph.nodes()[index].outputs[0]
+            }
+            _ => value,
+        }
+    }
+}
