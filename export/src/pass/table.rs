@@ -3,8 +3,8 @@
 use super::{
     Pass, PassReport, drop_conv_bias::DropConvBias, drop_dead::DropDead,
     drop_identity::DropIdentity, drop_zero_channels::DropZeroChannels,
-    fold_batch_norm::FoldBatchNorm, fold_constants::FoldConstants,
-    fuse_instance_norm::FuseInstanceNorm, fuse_layer_norm::FuseLayerNorm,
+    fold_batch_norm::FoldBatchNorm, fold_constants::FoldConstants, fuse_attention::FuseAttention,
+    fuse_gelu::FuseGelu, fuse_instance_norm::FuseInstanceNorm, fuse_layer_norm::FuseLayerNorm,
     fuse_softmax::FuseSoftmax, merge_transposes::MergeTransposes, narrow_channels::NarrowChannels,
     pick_first::PickFirst, share_initializers::ShareInitializers, share_nodes::ShareNodes,
 };
@@ -14,7 +14,7 @@ use crate::graph::Graph;
 use crate::verify::{signature, verify};
 
 /// Folding turns reshaped norm parameters into constants, which fusion then recognises; LayerNorm
-/// comes before InstanceNorm, whose middle it has; sharing comes last, since every fusion may make
+/// comes before InstanceNorm, whose middle it has, and attention behind the soft-max in it; sharing comes last, since every fusion may make
 /// new constants.
 const PIPELINE: &[&dyn Pass] = &[
     &DropIdentity,
@@ -22,6 +22,8 @@ const PIPELINE: &[&dyn Pass] = &[
     &FoldConstants,
     &ShareNodes,
     &FuseSoftmax,
+    &FuseGelu,
+    &FuseAttention,
     &FuseLayerNorm,
     &FuseInstanceNorm,
     &FoldBatchNorm,
