@@ -1,7 +1,11 @@
+mod mask;
+
+use mask::Mask;
+
 use super::{Pass, View};
-use crate::graph::{Attribute, Graph, Node, Patch, ValueId, broadcast};
+use crate::graph::{Attribute, Graph, Node, Patch, ValueId};
 use crate::opset::Opset;
-use crate::types::{Constant, Dtype};
+use crate::types::Dtype;
 
 /// Finds scaled dot-product attention that was written out; from opset 23 on, which has an operator
 /// for it.
@@ -32,6 +36,8 @@ struct Match {
     key: Key,
     value: ValueId,
     scale: f32,
+    /// Number of queries.
+    rows: usize,
     /// In the order in which they are laid over the scores.
     masks: Vec<Mask>,
 }
@@ -41,14 +47,6 @@ struct Key {
     source: ValueId,
     /// The order of the source's axes that makes them the keys', unless they are.
     perm: Option<Vec<i64>>,
-}
-
-#[derive(Clone, Copy)]
-enum Mask {
-    /// Minus infinity where it holds.
-    Hidden(ValueId),
-    /// Added to the scores.
-    Bias(ValueId),
 }
 
 /// What soft-max is taken of.
@@ -77,7 +75,7 @@ impl Pass for FuseAttention {
         let mut patch = Patch::default();
         for found in found {
             let mut inputs = vec![found.query, found.key(graph, &mut patch), found.value];
-            inputs.extend(found.mask(graph, &mut patch));
+            inputs.extend(mask::as_one(&found, graph, &mut patch));
             let node = Node {
                 op: "Attention",
                 inputs,
@@ -126,6 +124,7 @@ fn find(view: &View<'_>, last: usize, node: &Node) -> Option<Match> {
         key,
         value,
         scale,
+        rows,
         masks,
     })
 }
@@ -190,24 +189,6 @@ fn key(view: &View<'_>, turned: ValueId) -> Option<Key> {
     })
 }
 
-impl Mask {
-    fn id(self) -> ValueId {
-        match self {
-            Self::Hidden(id) | Self::Bias(id) => id,
-        }
-    }
-
-    /// Whether it can be stretched to the scores; engines stretch a mask over batch and heads only,
-    /// and tell those apart in rank 4 only.
-    fn fits(self, view: &View<'_>, [rows, columns]: [usize; 2]) -> bool {
-        let one_or = |size: usize, whole: usize| size == 1 || size == whole;
-        match *view.shape(self.id()) {
-            [row, column] | [_, _, row, column] => one_or(row, rows) && one_or(column, columns),
-            _ => false,
-        }
-    }
-}
-
 impl Match {
     fn key(&self, graph: &mut Graph, patch: &mut Patch) -> ValueId {
         let Key { source, perm } = &self.key;
@@ -225,71 +206,6 @@ impl Match {
         };
         patch.insert_new(graph, self.last, node, dtype, shape)
     }
-
-    /// All masks as one that is added to the scores and has their last two axes.
-    fn mask(&self, graph: &mut Graph, patch: &mut Patch) -> Option<ValueId> {
-        let mut sum: Option<ValueId> = None;
-        for &mask in &self.masks {
-            sum = Some(match (mask, sum) {
-                (Mask::Bias(bias), None) => bias,
-                (Mask::Bias(bias), Some(sum)) => self.join(graph, patch, "Add", &[sum, bias]),
-                (Mask::Hidden(hidden), sum) => match (sum, known(graph, hidden)) {
-                    (None, Some(known)) => graph.add_constant(known),
-                    (sum, _) => {
-                        let never = Constant::f32(&[], &[f32::NEG_INFINITY]);
-                        let never = graph.add_constant(never);
-                        let rest =
-                            sum.unwrap_or_else(|| graph.add_constant(Constant::f32(&[], &[0.0])));
-                        self.join(graph, patch, "Where", &[hidden, never, rest])
-                    }
-                },
-            });
-        }
-        let sum = sum?;
-        let rows = graph.value(self.query).shape.get(2).copied();
-        let columns = graph.value(self.value).shape.get(2).copied();
-        let ends = [rows?, columns?];
-        if graph.value(sum).shape.ends_with(&ends) {
-            return Some(sum);
-        }
-        let zeros = graph.add_constant(Constant::f32(&ends, &vec![0.0; ends[0] * ends[1]]));
-        Some(self.join(graph, patch, "Add", &[sum, zeros]))
-    }
-
-    /// An elementwise node over `inputs`.
-    fn join(
-        &self,
-        graph: &mut Graph,
-        patch: &mut Patch,
-        op: &'static str,
-        inputs: &[ValueId],
-    ) -> ValueId {
-        let shape = inputs.iter().fold(Vec::new(), |shape, &id| {
-            broadcast(&shape, &graph.value(id).shape)
-        });
-        let node = Node {
-            op,
-            inputs: inputs.to_vec(),
-            outputs: Vec::new(),
-            attributes: Vec::new(),
-            origin: "fuse-attention",
-        };
-        patch.insert_new(graph, self.last, node, Dtype::F32, shape)
-    }
-}
-
-/// What is added where a known mask hides.
-fn known(graph: &Graph, hidden: ValueId) -> Option<Constant> {
-    let hidden = graph.constant(hidden)?;
-    let values: Vec<f32> = hidden
-        .bytes
-        .iter()
-        .map(|&byte| match byte {
-            0 => 0.0,
-            _ => f32::NEG_INFINITY,
-        })
-        .collect();
-    Some(Constant::f32(&hidden.shape, &values))
 }
 
 #[cfg(test)]
@@ -301,6 +217,7 @@ mod tests {
     use burn::tensor::ops::AttentionModuleOptions;
 
     use crate::testing::{optimised, optimised_at, placed};
+    use crate::{Exporter, Opset};
 
     /// Attention of a tensor to itself as it is written by hand.
     fn by_hand(x: Tensor<4>, bend: impl Fn(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
@@ -344,7 +261,7 @@ mod tests {
         v4:f32[1, 2, 1, 1] = ReduceSum(v2:f32[1, 2, 1, 4], c3:i64[1]{3}) keepdims=1
         v6:f32[1, 2, 3, 3] = Expand(v4:f32[1, 2, 1, 1], c5:i64[4]{1, 2, 3, 3})
         v8:bool[1, 2, 3, 3] = Greater(v6:f32[1, 2, 3, 3], c7:f32[]{0.5})
-        v11:f32[1, 2, 3, 3] = Where(v8:bool[1, 2, 3, 3], c9:f32[]{-inf}, c10:f32[]{0})
+        v11:f32[1, 2, 3, 3] = Where(v8:bool[1, 2, 3, 3], c9:f32[]{-inf}, c10:f32[3, 1]{0, 0, 0})
         v12:f32[1, 2, 3, 3] = Add(v11:f32[1, 2, 3, 3], v6:f32[1, 2, 3, 3])
         v13:f32[1, 2, 3, 4] = Attention(v0:f32[1, 2, 3, 4], v0:f32[1, 2, 3, 4], v0:f32[1, 2, 3, 4], v12:f32[1, 2, 3, 3]) scale=0.5
         output y = v13:f32[1, 2, 3, 4]
@@ -366,6 +283,25 @@ mod tests {
         // The same weights everywhere, so that queries, keys and values are one.
         assert_eq!(text.matches("perm=[0, 2, 1, 3]").count(), 2, "{text}");
         assert!(!text.contains("perm=[0, 2, 3, 1]"), "{text}");
+    }
+
+    #[test]
+    fn batch_and_places_may_be_left_open() {
+        let exported = Exporter::new()
+            .opset(Opset::NEWEST)
+            .float_input("x", &[2, 3, 5, 4])
+            .symbolic("x", 0, "batch", 3)
+            .symbolic("x", 2, "length", 7)
+            .export(|tracer| {
+                let x = tracer.float::<4>("x")?;
+                tracer.output("y", by_hand(x, |scores| scores / 2.0))
+            })
+            .unwrap();
+        insta::assert_snapshot!(exported.graph(), @"
+        input x = v0:f32[batch, 3, length, 4]
+        v1:f32[batch, 3, length, 4] = Attention(v0:f32[batch, 3, length, 4], v0:f32[batch, 3, length, 4], v0:f32[batch, 3, length, 4]) scale=0.5
+        output y = v1:f32[batch, 3, length, 4]
+        ");
     }
 
     #[test]

@@ -70,3 +70,38 @@ pub(crate) fn optimise(graph: &mut Graph) -> Result<Vec<PassReport>, ExportError
     graph.drop_unused_constants();
     Ok(reports)
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::prelude::*;
+    use burn::tensor::activation::gelu;
+    use burn::tensor::module::attention;
+
+    use crate::{Exporter, Opset};
+
+    #[test]
+    fn a_report_tells_what_each_fusion_changed() {
+        let exported = Exporter::new()
+            .opset(Opset::NEWEST)
+            .float_input("x", &[1, 2, 3, 4])
+            .export(|tracer| {
+                let x: Tensor<4> = gelu(tracer.float("x")?);
+                let y = attention(x.clone(), x.clone(), x, None, None, Default::default());
+                tracer.output("y", y)
+            })
+            .unwrap();
+        let said: Vec<String> = exported
+            .passes()
+            .iter()
+            .filter(|pass| pass.changes > 0)
+            .map(|pass| {
+                let (name, changes, nodes) = (pass.name, pass.changes, pass.nodes);
+                format!("{name}: {changes}, {nodes:+} nodes, {:+} FLOPs", pass.flops)
+            })
+            .collect();
+        insta::assert_snapshot!(said.join("\n"), @"
+        fuse-gelu: 1, -4 nodes, -96 FLOPs
+        fuse-attention: 1, -4 nodes, +0 FLOPs
+        ");
+    }
+}
