@@ -89,7 +89,7 @@ pub fn compile_calibrated(
     calibrator: Option<&mut dyn Calibrator>,
 ) -> Result<Compiled, BridgeError> {
     let chosen = request.choose(checkpoint)?;
-    let exported = export(checkpoint, &chosen, request.batch)?;
+    let exported = export(checkpoint, &chosen, request)?;
     let exported = exported.with_precision(request.precision, calibrator)?;
     join(
         exported,
@@ -111,7 +111,7 @@ pub fn compile_pair(checkpoint: &Checkpoint, request: &Request) -> Result<Pair, 
         encoder,
         decoder,
         features,
-    } = export(checkpoint, &chosen, request.batch)?.split(TASK)?;
+    } = export(checkpoint, &chosen, request)?.split(TASK)?;
     let features: Vec<_> = features
         .into_iter()
         .map(|feature| uniseg_onnx::Feature {
@@ -138,16 +138,17 @@ pub fn compile_pair(checkpoint: &Checkpoint, request: &Request) -> Result<Pair, 
 fn export(
     checkpoint: &Checkpoint,
     chosen: &request::Chosen,
-    batch: Batch,
+    request: &Request,
 ) -> Result<Exported, ExportError> {
     let plan = &checkpoint.plan.network;
     let [depth, height, width] = plan.patch_size;
     let deploy = Deploy::with_stems(checkpoint.network.clone(), &chosen.stems);
     let ids: Vec<i64> = chosen.tasks.iter().map(|task| task.id as i64).collect();
     let all = ids.len() == plan.num_tasks;
-    let exporter = match batch {
-        Batch::One => Exporter::new().float_input(IMAGE, &[1, chosen.slots, depth, height, width]),
-        Batch::Open => Exporter::new()
+    let exporter = Exporter::new().opset(request.opset);
+    let exporter = match request.batch {
+        Batch::One => exporter.float_input(IMAGE, &[1, chosen.slots, depth, height, width]),
+        Batch::Open => exporter
             .float_input(IMAGE, &[2, chosen.slots, depth, height, width])
             .symbolic(IMAGE, 0, "batch", 3),
     };

@@ -75,6 +75,15 @@ fn what_cannot_be_parsed_is_exit_code_2() {
         ],
         vec!["export", "-o", "model.onnx"],
         vec!["export", "folder", "--plan", "paper", "-o", "model.onnx"],
+        vec![
+            "export",
+            "--plan",
+            "paper",
+            "--opset",
+            "24",
+            "-o",
+            "model.onnx",
+        ],
         vec!["runtime", "install", "--cuda", "--openvino"],
     ] {
         let run = uniseg(&arguments);

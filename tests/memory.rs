@@ -9,8 +9,9 @@ use uniseg_onnx::proto::{
     DataType, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 };
 use uniseg_onnx::{Artefact, IMAGE, LOGITS, TASK, sample};
+use uniseg_train::{Checkpoint, plan::paper};
 
-use crate::support::{artefacts, kept, names_in, uniseg};
+use crate::support::{artefacts, kept, names_in, program::PROGRAM, python::python, uniseg};
 
 const CLASSES: usize = 60;
 const PATCH: [usize; 3] = [16, 64, 64];
@@ -124,4 +125,32 @@ fn a_bound_that_cannot_be_kept_is_refused_before_anything_is_written() {
     assert_eq!(names_in(folder.path()), ["case.nii"]);
     assert_eq!(run("4x").code, Some(2));
     run("1G").succeeds();
+}
+
+/// Bytes that a command holds at most, the program itself included.
+fn peak_of(arguments: &[&Path]) -> u64 {
+    const MEASURE: &str = r#"
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"#;
+    let program = [Path::new(PROGRAM), Path::new("export")];
+    let said = python(MEASURE, &[&program, arguments].concat());
+    said.trim().parse().unwrap()
+}
+
+#[test]
+fn an_export_holds_less_than_three_times_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let [stored, file] = ["checkpoint", "model.onnx"].map(|name| folder.path().join(name));
+    let checkpoint = Checkpoint::random(paper(), 0, &burn::prelude::Device::flex());
+    checkpoint.save(&stored).unwrap();
+    drop(checkpoint);
+    let [plan, name, to] = ["--plan", "paper", "-o"].map(Path::new);
+    for source in [&[plan, name][..], &[&stored]] {
+        let peak = peak_of(&[source, &[to, &file]].concat());
+        let size = std::fs::metadata(&file).unwrap().len();
+        println!("{peak} bytes for a file of {size}");
+        assert!(peak < 3 * size, "{peak} bytes for a file of {size}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use burn::prelude::*;
 use uniseg::bridge::{self, Batch, BridgeError, Compiled, Request};
+use uniseg_export::Opset;
 use uniseg_imaging::ndarray::{ArrayD, Axis, Slice, concatenate};
 use uniseg_onnx::{IMAGE, Part, TASK};
 use uniseg_runtime::{
@@ -295,4 +296,34 @@ fn a_pair_of_files_predicts_as_one_and_both_must_be_there() {
         matches!(error, RuntimeError::OtherPartner { .. }),
         "{error}"
     );
+}
+
+#[test]
+fn a_network_in_the_newest_opset_gives_the_same_logits() {
+    for variant in [Variant::Uniseg, Variant::UnisegT] {
+        let checkpoint = checkpoint(variant);
+        let request = Request {
+            opset: Opset::NEWEST,
+            ..Request::default()
+        };
+        let newest = bridge::compile_for(&checkpoint, &request).unwrap();
+        let opset = Opset::NEWEST;
+        let written = newest.artefact.model();
+        assert_eq!(written.opset(), Some(opset.version()));
+        assert_eq!(written.ir_version, opset.ir_version());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("newest.onnx");
+        newest.artefact.save(&path).unwrap();
+        passes_the_checker(&path);
+
+        let [usual, newest] = [bridge::compile(&checkpoint).unwrap(), newest].map(|c| model(&c));
+        let task = usual.manifest().task("liver").unwrap();
+        let image = random_patch(usual.manifest(), task, 3).into_dyn();
+        for kind in ort::ENGINES {
+            let expected = logits(&usual, kind, &image, task.id);
+            let found = logits(&newest, kind, &image, task.id);
+            let what = format!("{variant} in opset {opset}, {kind}");
+            same_math(&what, found.view(), expected.view());
+        }
+    }
 }

@@ -10,6 +10,7 @@ use burn::prelude::*;
 use burn::tensor::{DType, TensorData};
 
 use crate::error::ExportError;
+use crate::lend::Lender;
 
 /// A declared runtime input.
 #[derive(Debug, Clone)]
@@ -59,9 +60,14 @@ impl Tracer {
         &self.device
     }
 
-    /// A copy of a module whose weights are recorded.
+    /// A copy of a module whose weights are recorded. Floats that are in main memory already are
+    /// lent to the recording, not copied.
     pub fn load<M: Module>(&self, module: &M) -> M {
-        module.clone().to_device(&self.device)
+        let mut lender = Lender {
+            device: self.device.clone(),
+        };
+        // What is no parameter, and what does not hold floats, moves as burn moves it.
+        module.clone().map(&mut lender).to_device(&self.device)
     }
 
     /// The f32 input `name`. It may be read once; clone the tensor to use it more often.

@@ -74,6 +74,18 @@ pub(crate) fn flops(graph: &Graph, node: &Node) -> u64 {
                 .unwrap_or(0);
             2 * made * inner as u64
         }
+        // Queries with keys, soft-max with its scale, weights with values.
+        "Attention" => {
+            let columns = weights(1)
+                .and_then(|shape| shape.get(2).copied())
+                .unwrap_or(0) as u64;
+            let read = size(node.inputs.first());
+            let width = weights(0)
+                .and_then(|shape| shape.last().copied())
+                .unwrap_or(1);
+            let scores = read / (width as u64).max(1) * columns;
+            2 * (read + made) * columns + 9 * scores
+        }
         "InstanceNormalization"
         | "LayerNormalization"
         | "BatchNormalization"

@@ -8,14 +8,12 @@ use uniseg_onnx::proto::{
 };
 
 use crate::graph::{Attribute, Graph, ValueId};
-use crate::types::{BF16_OPSET, Constant, Dtype, OPSET};
-
-/// The IR versions that came with our opsets.
-const IR_VERSION: i64 = 8;
-const BF16_IR_VERSION: i64 = 10;
+use crate::opset::legalise::legalise;
+use crate::types::{Constant, Dtype};
 
 /// Writes a graph as an ONNX model named `name`. The same graph always gives the same model.
 pub(crate) fn emit(graph: &Graph, name: &str) -> ModelProto {
+    let graph = &*legalise(graph);
     let names = Names::new(graph);
     let mut initializer = Vec::new();
     let mut stored = HashSet::new();
@@ -65,17 +63,13 @@ pub(crate) fn emit(graph: &Graph, name: &str) -> ModelProto {
             .map(|(name, id)| value_info(graph, name, *id))
             .collect()
     };
-    let (opset, ir_version) = match in_bf16(graph) {
-        true => (BF16_OPSET, BF16_IR_VERSION),
-        false => (OPSET, IR_VERSION),
-    };
     ModelProto {
-        ir_version,
+        ir_version: graph.opset().ir_version(),
         producer_name: env!("CARGO_PKG_NAME").into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
         opset_import: vec![OperatorSetIdProto {
             domain: String::new(),
-            version: opset,
+            version: graph.opset().version(),
         }],
         graph: Some(GraphProto {
             name: name.to_owned(),
@@ -87,15 +81,6 @@ pub(crate) fn emit(graph: &Graph, name: &str) -> ModelProto {
         }),
         ..Default::default()
     }
-}
-
-/// Whether a node computes in bfloat16.
-fn in_bf16(graph: &Graph) -> bool {
-    graph
-        .nodes()
-        .iter()
-        .flat_map(|node| &node.outputs)
-        .any(|&id| graph.value(id).dtype == Dtype::BF16)
 }
 
 /// Readable names: `Conv_3` for the third convolution and its result, `Conv_3.weight` for what it
@@ -163,6 +148,8 @@ fn role(op: &str, slot: usize) -> String {
         ("Conv" | "ConvTranspose" | "InstanceNormalization", 2) => "bias".into(),
         ("BatchNormalization" | "LayerNormalization", 2) => "bias".into(),
         ("Reshape" | "Expand", 1) => "shape".into(),
+        ("Attention", 3) => "mask".into(),
+        (op, 1) if op.starts_with("Reduce") => "axes".into(),
         _ => format!("input{slot}"),
     }
 }

@@ -93,6 +93,16 @@ pub enum ExportError {
         /// What differs between two sizes.
         what: String,
     },
+    /// A version of ONNX's operators was asked for that we do not write.
+    #[error(
+        "models are written in opset {} to {}, not {version}",
+        crate::Opset::DEFAULT,
+        crate::Opset::NEWEST
+    )]
+    UnknownOpset {
+        /// The version asked for.
+        version: i64,
+    },
     /// There is no part of the computation that an input does not reach, or none that it does.
     #[error("the computation cannot be split at input '{input}': {reason}")]
     NothingToSplit {
@@ -148,15 +158,15 @@ pub struct Unsupported {
     pub result: String,
     /// How often it occurs.
     pub count: usize,
-    /// Why ONNX cannot express it, if that is so.
-    pub reason: Option<&'static str>,
+    /// Why ONNX cannot express it, or from which opset on it can, if that is so.
+    pub reason: Option<String>,
 }
 
 fn list(unsupported: &[Unsupported]) -> String {
     unsupported
         .iter()
         .map(|item| {
-            let reason = item.reason.map(|reason| format!(" ({reason})"));
+            let reason = item.reason.as_ref().map(|reason| format!(" ({reason})"));
             format!(
                 "{} x{} making {}{}",
                 item.op,

@@ -7,6 +7,7 @@ mod text;
 
 pub use patch::Patch;
 
+use crate::opset::Opset;
 use crate::types::{Constant, Dtype};
 
 /// Names a value of one graph.
@@ -89,6 +90,7 @@ impl Node {
 /// A computation in single-assignment form; nodes stand in an order in which they can run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Graph {
+    opset: Opset,
     values: Vec<Value>,
     nodes: Vec<Node>,
     inputs: Vec<(String, ValueId)>,
@@ -97,7 +99,40 @@ pub struct Graph {
     named_axes: Vec<(ValueId, usize, String)>,
 }
 
+/// The shape of what two shapes make together: missing axes and axes of size 1 are stretched.
+pub(crate) fn broadcast(a: &[usize], b: &[usize]) -> Vec<usize> {
+    let rank = a.len().max(b.len());
+    let size = |shape: &[usize], axis: usize| match (axis + shape.len()).checked_sub(rank) {
+        Some(axis) => shape.get(axis).copied().unwrap_or(1),
+        None => 1,
+    };
+    (0..rank)
+        .map(|axis| match (size(a, axis), size(b, axis)) {
+            (1, other) => other,
+            (size, _) => size,
+        })
+        .collect()
+}
+
 impl Graph {
+    /// An empty graph that may use the operators of `opset`.
+    pub(crate) fn new(opset: Opset) -> Self {
+        Self {
+            opset,
+            ..Self::default()
+        }
+    }
+
+    /// The version of the standard operators that it may use and is written in. Nodes say what they
+    /// do as [`Opset::DEFAULT`] has it, until the graph is written.
+    pub fn opset(&self) -> Opset {
+        self.opset
+    }
+
+    pub(crate) fn nodes_mut(&mut self) -> &mut [Node] {
+        &mut self.nodes
+    }
+
     /// The name of an axis of an input or output whose size is known at run time only.
     pub fn axis_name(&self, id: ValueId, axis: usize) -> Option<&str> {
         self.named_axes
@@ -108,6 +143,17 @@ impl Graph {
 
     pub(crate) fn name_axis(&mut self, id: ValueId, axis: usize, name: String) {
         self.named_axes.push((id, axis, name));
+    }
+
+    /// Names the axes of inputs and outputs as `other`, which has the same ones, does.
+    pub(crate) fn name_axes_like(&mut self, other: &Graph) {
+        let mine = self.inputs.iter().chain(&self.outputs);
+        let theirs = other.inputs.iter().chain(&other.outputs);
+        for ((_, new), (_, old)) in mine.zip(theirs) {
+            let named = other.named_axes.iter().filter(|(id, ..)| id == old);
+            let named = named.map(|(_, axis, name)| (*new, *axis, name.clone()));
+            self.named_axes.extend(named);
+        }
     }
 
     /// Lets node `.0` read value `.2` as its input `.1`.
@@ -131,6 +177,7 @@ impl Graph {
     ) -> Graph {
         let nodes = self.nodes.iter().enumerate();
         let mut part = Graph {
+            opset: self.opset,
             values: self.values.clone(),
             nodes: nodes
                 .filter(|(index, _)| keep(*index))

@@ -29,7 +29,9 @@ mod cost;
 mod emit;
 mod error;
 mod graph;
+mod lend;
 mod lower;
+mod opset;
 mod pass;
 mod precision;
 mod split;
@@ -44,10 +46,11 @@ pub use capture::Tracer;
 pub use cost::Cost;
 pub use error::{ExportError, Unsupported};
 pub use graph::{Attribute, Graph, Node, Value, ValueId};
+pub use opset::Opset;
 pub use pass::PassReport;
 pub use precision::{CalibrationError, Calibrator, Precision, Range, Readings};
 pub use split::{Feature, Split};
-pub use types::{Constant, Dtype, OPSET};
+pub use types::{Constant, Dtype};
 
 use capture::{InputSpec, Kind};
 use symbolic::Symbol;
@@ -55,6 +58,7 @@ use symbolic::Symbol;
 /// Declares the inputs of a computation and exports it.
 #[derive(Debug, Default)]
 pub struct Exporter {
+    opset: Opset,
     inputs: Vec<InputSpec>,
     symbolic: Vec<SymbolicAxis>,
 }
@@ -72,6 +76,13 @@ impl Exporter {
     /// An exporter without inputs.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Lets the model use the operators of `opset`, [`Opset::DEFAULT`] unless this is called. It is
+    /// written in that version even if it needs an older one only; in bfloat16, at least in 22.
+    pub fn opset(mut self, opset: Opset) -> Self {
+        self.opset = opset;
+        self
     }
 
     /// Adds an f32 input of fixed shape.
@@ -121,14 +132,14 @@ impl Exporter {
         forward: impl Fn(&mut Tracer) -> Result<(), ExportError>,
     ) -> Result<Exported, ExportError> {
         let symbols = self.symbols()?;
-        let mut exported = compile(self.inputs.clone(), &forward)?;
+        let mut exported = compile(self.inputs.clone(), self.opset, &forward)?;
         if symbols.is_empty() {
             return Ok(exported);
         }
         let mut others = Vec::with_capacity(symbols.len());
         for symbol in &symbols {
             let inputs = self.inputs_at(symbol);
-            others.push(compile(inputs, &forward)?.graph);
+            others.push(compile(inputs, self.opset, &forward)?.graph);
         }
         symbolic::unify(&mut exported.graph, &symbols, &others)?;
         verify::verify(&exported.graph, "symbolic axes")?;
@@ -195,11 +206,12 @@ impl Exporter {
 /// Capture -> lower -> passes, each with a check of the graph behind it.
 fn compile(
     inputs: Vec<InputSpec>,
+    opset: Opset,
     forward: &impl Fn(&mut Tracer) -> Result<(), ExportError>,
 ) -> Result<Exported, ExportError> {
     let captured = capture::capture(inputs, forward)?;
     let recorded_operations = captured.graph.operations.len();
-    let mut graph = lower::table::lower(captured)?;
+    let mut graph = lower::table::lower(captured, opset)?;
     verify::verify(&graph, "lowering")?;
     let before = Cost::of(&graph);
     let passes = pass::table::optimise(&mut graph)?;
@@ -263,6 +275,8 @@ pub struct Operation {
     pub name: &'static str,
     /// The ONNX operators that it may become, or why ONNX cannot express it.
     pub onnx: Result<&'static [&'static str], &'static str>,
+    /// The first opset that has these operators, as far as models are written in it.
+    pub since: Opset,
 }
 
 /// Every operation of inference that burn can record, family by family. What computes gradients or
@@ -276,6 +290,7 @@ pub fn operations() -> impl Iterator<Item = Operation> {
             Operation {
                 name,
                 onnx: row.map(|row| row.onnx).ok_or(reason),
+                since: row.map_or(Opset::DEFAULT, |row| row.since),
             }
         })
 }

@@ -18,6 +18,7 @@ mod compare;
 mod constant;
 mod context;
 mod conv;
+mod deform;
 mod index;
 mod join;
 mod linear;
@@ -39,6 +40,7 @@ pub(crate) use context::Context;
 use burn::backend::ir::OperationIr;
 
 use crate::error::ExportError;
+use crate::opset::Opset;
 
 /// How one burn operation becomes ONNX.
 pub(crate) struct Lowering {
@@ -46,6 +48,8 @@ pub(crate) struct Lowering {
     pub(crate) key: &'static str,
     /// The ONNX operators it becomes.
     pub(crate) onnx: &'static [&'static str],
+    /// The first opset that has them.
+    pub(crate) since: Opset,
     /// Adds those operators to the graph.
     pub(crate) lower: fn(&mut Context<'_>, &OperationIr) -> Result<(), ExportError>,
 }

@@ -3,14 +3,24 @@
 use burn::module::Module;
 use burn::prelude::*;
 
-use crate::Exporter;
+use crate::{Exporter, Opset};
 
 /// The text of the optimised graph of `y = function(x)`, with `x` f32 of shape `shape`.
 pub(crate) fn optimised<const D: usize, const E: usize>(
     shape: &[usize; D],
     function: impl Fn(Tensor<D>) -> Tensor<E>,
 ) -> String {
+    optimised_at(Opset::DEFAULT.version(), shape, function)
+}
+
+/// [`optimised`] in another opset.
+pub(crate) fn optimised_at<const D: usize, const E: usize>(
+    opset: i64,
+    shape: &[usize; D],
+    function: impl Fn(Tensor<D>) -> Tensor<E>,
+) -> String {
     Exporter::new()
+        .opset(Opset::new(opset).unwrap())
         .float_input("x", shape)
         .export(|tracer| {
             let x = tracer.float::<D>("x")?;

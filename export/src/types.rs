@@ -1,14 +1,6 @@
-//! Element types, shapes and the opset.
+//! Element types and known tensors.
 
 use burn::tensor::{DType, bf16, f16};
-
-/// The ONNX operator set that we emit, chosen once: 17 is the first with LayerNormalization, and
-/// every engine in use reads it.
-pub const OPSET: i64 = 17;
-
-/// The first operator set in which a convolution takes bfloat16; models that have one say it
-/// instead of [`OPSET`].
-pub(crate) const BF16_OPSET: i64 = 22;
 
 /// Element type of a tensor, as far as ONNX has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -221,10 +213,8 @@ impl Constant {
 
     /// The value of a one-element f32 tensor.
     pub(crate) fn scalar_f32(&self) -> Option<f32> {
-        match self.as_f32()?.as_slice() {
-            [value] => Some(*value),
-            _ => None,
-        }
+        let bytes = <[u8; 4]>::try_from(self.bytes.as_ref()).ok()?;
+        (self.dtype == Dtype::F32).then(|| f32::from_le_bytes(bytes))
     }
 
     /// The elements at `indices` of `axis`, in that order, or `None` if there is no such place.

@@ -1,6 +1,6 @@
 //! What of a network is to be compiled.
 
-use uniseg_export::Precision;
+use uniseg_export::{Opset, Precision};
 use uniseg_onnx::Part;
 use uniseg_train::{Checkpoint, TaskPlan};
 
@@ -17,6 +17,8 @@ pub struct Request {
     pub batch: Batch,
     /// In which numbers it computes.
     pub precision: Precision,
+    /// Which of ONNX's operators there are.
+    pub opset: Opset,
 }
 
 /// The first axis of image and logits.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use uniseg::bridge::{self, Batch, Compiled, Request};
-use uniseg_export::Cost;
+use uniseg_export::{Cost, Opset};
 use uniseg_train::Checkpoint;
 use uniseg_train::run::checkpoint_folder;
 
@@ -39,6 +39,10 @@ pub(crate) struct Export {
     /// Let the network take any number of windows at once (the axis is named `batch`)
     #[arg(long)]
     open_batch: bool,
+    /// Version of ONNX's operators, 17 to 23: newer ones have GELU (20) and attention (23) as one
+    /// node, and fewer engines read them
+    #[arg(long, default_value_t = Opset::DEFAULT, value_name = "N")]
+    opset: Opset,
     /// Show what each pass of the compiler changed, and what that saves
     #[arg(long)]
     explain: bool,
@@ -62,6 +66,9 @@ pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
         let rows: Vec<_> = std::iter::once(vec!["burn".to_owned(), "ONNX".to_owned()])
             .chain(uniseg_export::operations().map(|operation| {
                 let onnx = match operation.onnx {
+                    Ok(operators) if operation.since > Opset::DEFAULT => {
+                        format!("{} (from opset {})", operators.join(" "), operation.since)
+                    }
                     Ok(operators) => operators.join(" "),
                     Err(reason) => format!("none: {reason}"),
                 };
@@ -88,6 +95,7 @@ pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
             false => Batch::One,
         },
         precision: command.precision.precision(),
+        opset: command.opset,
     };
     if command.split {
         let pair = bridge::compile_pair(&checkpoint, &request)?;

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use burn::module::Module;
 use burn::prelude::*;
 use burn::tensor::{DType, TensorData};
 use prost::Message;
-use uniseg_export::{ExportError, Exporter, Tracer};
+use uniseg_export::{ExportError, Exporter, Opset, Tracer};
 use uniseg_imaging::ndarray::{ArrayD, IxDyn};
 use uniseg_runtime::{EngineKind, EngineOptions, Model, Tensor as Found, open_engine};
 
@@ -32,6 +33,8 @@ pub struct Case {
     inputs: Vec<Found>,
     /// Allowed difference of a float, relative to 1 + its size.
     tolerance: f32,
+    /// The first opset that has what it becomes.
+    opset: Opset,
     /// Why an engine cannot run it, where that is so.
     pub cannot: Vec<(EngineKind, &'static str)>,
     body: Option<Body>,
@@ -47,6 +50,7 @@ pub fn case(subject: &'static str, name: impl Into<String>) -> Case {
         name,
         inputs: Vec::new(),
         tolerance: EXACT,
+        opset: Opset::DEFAULT,
         cannot: Vec::new(),
         body: None,
     }
@@ -97,6 +101,12 @@ impl Case {
         self
     }
 
+    /// ONNX has no operator for it before this opset.
+    pub fn since(mut self, version: i64) -> Self {
+        self.opset = Opset::new(version).expect("a known opset");
+        self
+    }
+
     /// tract fails it, which is checked.
     pub fn tract_cannot(self, reason: &'static str) -> Self {
         self.cannot(EngineKind::Tract, reason)
@@ -119,6 +129,8 @@ impl Case {
 pub struct Outcome {
     /// The operations of burn that left a node.
     pub origins: BTreeSet<&'static str>,
+    /// The operators of ONNX in the graph.
+    pub operators: Vec<&'static str>,
     /// The file.
     pub bytes: Vec<u8>,
     /// How each engine fared.
@@ -128,12 +140,20 @@ pub struct Outcome {
 impl Case {
     /// Computes the case three times and compares.
     pub fn run(&self) -> Result<Outcome, String> {
+        self.run_in(self.opset)
+    }
+
+    /// [`Case::run`] with the file in another opset.
+    pub fn run_in(&self, opset: Opset) -> Result<Outcome, String> {
         let body = self.body.as_ref().ok_or("the case has no body")?;
         let expected = catch_unwind(AssertUnwindSafe(|| self.eager(body)))
             .map_err(|_| "burn panicked".to_owned())?;
-        let exported = self.export(body).map_err(|error| error.to_string())?;
+        let exported = self
+            .export(body, opset)
+            .map_err(|error| error.to_string())?;
         let nodes = exported.graph().nodes();
         let origins = nodes.iter().map(|node| node.origin).collect();
+        let operators = nodes.iter().map(|node| node.op).collect();
         let model = exported.into_model("case");
         let faults = uniseg_onnx::check(&model);
         if !faults.is_empty() {
@@ -146,6 +166,7 @@ impl Case {
             .collect();
         Ok(Outcome {
             origins,
+            operators,
             bytes,
             engines,
         })
@@ -167,8 +188,8 @@ impl Case {
         }
     }
 
-    fn export(&self, body: &Body) -> Result<uniseg_export::Exported, ExportError> {
-        let mut exporter = Exporter::new();
+    fn export(&self, body: &Body, opset: Opset) -> Result<uniseg_export::Exported, ExportError> {
+        let mut exporter = Exporter::new().opset(opset);
         for (index, input) in self.inputs.iter().enumerate() {
             let name = format!("x{index}");
             exporter = match input {
@@ -309,6 +330,14 @@ impl Given<'_> {
         let count = shape.iter().product();
         let values: Vec<f32> = (0..count).map(|_| self.random.float(-1.0, 1.0)).collect();
         Tensor::from_data(TensorData::new(values, shape), &self.device)
+    }
+
+    /// A module's weights where the case runs; it must have drawn them already.
+    pub fn load<M: Module>(&self, module: &M) -> M {
+        match &self.mode {
+            Mode::Eager(_) => module.clone(),
+            Mode::Traced(tracer, _) => tracer.load(module),
+        }
     }
 
     /// Known integers.

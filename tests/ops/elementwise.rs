@@ -178,6 +178,21 @@ pub const WHOLE: &[(&str, Whole, [i64; 2])] = &[
     ("Numeric::Clamp", |x| x.clamp(-3, 4), [-9, 9]),
     ("Int::BitwiseNot", |x| x.bitwise_not(), [-99, 99]),
     (
+        "Int::BitwiseAndScalar",
+        |x| x.bitwise_and_scalar(12),
+        [-99, 99],
+    ),
+    (
+        "Int::BitwiseOrScalar",
+        |x| x.bitwise_or_scalar(12),
+        [-99, 99],
+    ),
+    (
+        "Int::BitwiseXorScalar",
+        |x| x.bitwise_xor_scalar(-7),
+        [-99, 99],
+    ),
+    (
         "Int::BitwiseLeftShiftScalar",
         |x| x.bitwise_left_shift_scalar(5),
         [-99, 99],
@@ -197,6 +212,17 @@ const WHOLE_PAIRS: &[(&str, WholePair, [i64; 4])] = &[
     ("Numeric::Rem", |a, b| a.remainder(b), [-40, 40, -9, -1]),
     ("Numeric::Powi", |a, b| a.powi(b), [-5, 5, 0, 5]),
     (
+        "Int::BitwiseAnd",
+        |a, b| a.bitwise_and(b),
+        [-99, 99, -99, 99],
+    ),
+    ("Int::BitwiseOr", |a, b| a.bitwise_or(b), [-99, 99, -99, 99]),
+    (
+        "Int::BitwiseXor",
+        |a, b| a.bitwise_xor(b),
+        [-99, 99, -99, 99],
+    ),
+    (
         "Int::BitwiseLeftShift",
         |a, b| a.bitwise_left_shift(b),
         [-99, 99, 0, 9],
@@ -207,6 +233,15 @@ const WHOLE_PAIRS: &[(&str, WholePair, [i64; 4])] = &[
         [-99, 99, 0, 9],
     ),
 ];
+
+/// The first opset that has the operation.
+pub fn since(op: &str) -> i64 {
+    let later = ["BitwiseAnd", "BitwiseOr", "BitwiseXor"];
+    match later.iter().any(|name| op.contains(name)) {
+        true => 18,
+        false => 17,
+    }
+}
 
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -242,7 +277,7 @@ pub fn cases() -> Vec<Case> {
     }
     for (index, &(op, function, [low, high])) in WHOLE.iter().enumerate() {
         let name = format!("{index} of integers");
-        let mut case = case(op, name).int(&[3, 5], low, high);
+        let mut case = case(op, name).int(&[3, 5], low, high).since(since(op));
         if op == "Numeric::Mul" {
             case = case.tract_cannot("no squares of 64-bit integers");
         }
@@ -253,7 +288,10 @@ pub fn cases() -> Vec<Case> {
     }
     for (index, &(op, function, [a, b, c, d])) in WHOLE_PAIRS.iter().enumerate() {
         let name = format!("{index} of integers");
-        let case = case(op, name).int(&[3, 5], a, b).int(&[3, 5], c, d);
+        let case = case(op, name)
+            .int(&[3, 5], a, b)
+            .int(&[3, 5], c, d)
+            .since(since(op));
         cases.push(case.body(move |g| {
             let (x, y) = (g.int::<2>(), g.int::<2>());
             g.output_int(function(x, y));

@@ -79,6 +79,36 @@ pub fn cases() -> Vec<Case> {
         );
     }
     for (update, name) in [
+        (IndexingUpdateOp::Min, "least"),
+        (IndexingUpdateOp::Max, "greatest"),
+    ] {
+        cases.push(
+            case("Base::Scatter", name)
+                .since(18)
+                .float(&[4, 3], -2.0, 2.0)
+                .ints(&[2, 3], &[0, 2, 3, 0, 2, 1])
+                .float(&[2, 3], -3.0, 3.0)
+                .body(move |g| {
+                    let (x, indices, values) = (g.float::<2>(), g.int::<2>(), g.float::<2>());
+                    g.output(x.scatter(0, indices, values, update));
+                }),
+        );
+        cases.push(
+            case("Base::SelectAssign", name)
+                .and("Base::ScatterNd")
+                .since(18)
+                .float(&[4, 3], -2.0, 2.0)
+                .ints(&[3], &[3, 0, 3])
+                .float(&[3, 3], -3.0, 3.0)
+                .body(move |g| {
+                    let (x, indices, values) = (g.float::<2>(), g.int::<1>(), g.float::<2>());
+                    let places = indices.clone().reshape([3, 1]);
+                    g.output(x.clone().scatter_nd(places, values.clone(), update));
+                    g.output(x.select_assign(0, indices, values, update));
+                }),
+        );
+    }
+    for (update, name) in [
         (IndexingUpdateOp::Assign, "assign"),
         (IndexingUpdateOp::Add, "add"),
         (IndexingUpdateOp::Mul, "multiply"),

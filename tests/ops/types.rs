@@ -4,7 +4,7 @@ use burn::tensor::{DType, FloatDType};
 use uniseg_runtime::EngineKind;
 
 use super::case::{Case, EXACT, ROUNDING, case};
-use super::elementwise::{FUNCTIONS, PAIRS, WHOLE};
+use super::elementwise::{FUNCTIONS, PAIRS, WHOLE, since};
 use super::reduce::{ALONG, ALONG_INTS};
 
 /// Half precision has 11 bits; a result may be rounded once more on the way.
@@ -67,7 +67,7 @@ pub fn cases() -> Vec<Case> {
     // Too great a number for 32 bits, or one that burn has not in this type.
     let whole = WHOLE.iter().filter(|(op, ..)| *op != "Numeric::AddScalar");
     for &(op, function, [low, high]) in whole {
-        let case = about(op, "i32").int(&[3, 5], low, high);
+        let case = about(op, "i32").int(&[3, 5], low, high).since(since(op));
         cases.push(case.body(move |g| {
             let x = g.int::<2>().cast(DType::I32);
             g.output_int(function(x));

@@ -1,7 +1,9 @@
 //! Windows: convolutions and pools.
 
 use burn::tensor::module;
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions};
+use burn::tensor::ops::{
+    AvgPoolOptions, ConvOptions, ConvTransposeOptions, DeformConvOptions, MaxPoolOptions,
+};
 use proptest::prelude::*;
 
 use super::case::{Case, EXACT, ROUNDING, SUMS, case};
@@ -9,7 +11,49 @@ use super::random::samples;
 
 pub fn cases() -> Vec<Case> {
     let mut cases = convolutions();
+    cases.extend(deformed());
     cases.extend(pools());
+    cases
+}
+
+/// Offsets in both directions for each place of the kernel, in each of their groups.
+fn deformed() -> Vec<Case> {
+    let options = (
+        1usize..3,
+        1usize..3,
+        0usize..2,
+        any::<bool>(),
+        any::<bool>(),
+    );
+    let mut cases = Vec::new();
+    for (groups, offset_groups, padding, masked, biased) in samples(6, options) {
+        let name = format!(
+            "groups {groups}, of offsets {offset_groups}, padding {padding}, mask {masked}, bias {biased}"
+        );
+        let [rows, columns] = [6 + 2 * padding - 2, 7 - 1];
+        let places = 3 * 2 * offset_groups;
+        cases.push(
+            case("Module::DeformableConv2d", name)
+                .since(19)
+                .tract_cannot("no DeformConv")
+                .float(&[2, 4, 6, 7], -1.0, 1.0)
+                .float(&[2, 2 * places, rows, columns], -1.5, 1.5)
+                .float(&[2, places, rows, columns], 0.0, 1.0)
+                .within(SUMS)
+                .body(move |g| {
+                    let (x, offset, mask) = (g.float::<4>(), g.float::<4>(), g.float::<4>());
+                    let weight = g.weights([6, 4 / groups, 3, 2]);
+                    let bias = biased.then(|| g.weights([6]));
+                    let options =
+                        DeformConvOptions::new([1; 2], [padding, 0], [1; 2], groups, offset_groups);
+                    let used = masked.then(|| mask.clone());
+                    g.output(module::deform_conv2d(
+                        x, offset, weight, used, bias, options,
+                    ));
+                    g.output(mask);
+                }),
+        );
+    }
     cases
 }
 

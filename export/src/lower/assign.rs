@@ -9,7 +9,11 @@ use super::row::row;
 use super::shape::cut;
 use crate::error::ExportError;
 use crate::graph::ValueId;
+use crate::opset::Opset;
 use crate::types::{Constant, Dtype};
+
+/// The first opset in which several values for one place can leave their extreme.
+const EXTREMES: Opset = Opset::known(18);
 
 row!(SCATTER: Base::Scatter(op) => ["ScatterElements"], |cx| {
     let inputs = [cx.read(&op.tensor)?, cx.read_indices(&op.indices)?, cx.read(&op.value)?];
@@ -80,9 +84,12 @@ fn reduction(cx: &Context<'_>, update: &IndexingUpdateOp) -> Result<&'static str
         IndexingUpdateOp::Assign => Ok("none"),
         IndexingUpdateOp::Add => Ok("add"),
         IndexingUpdateOp::Mul => Ok("mul"),
-        IndexingUpdateOp::Min | IndexingUpdateOp::Max => {
-            Err(cx.unsupported("ONNX scatters extremes from opset 18 only"))
+        IndexingUpdateOp::Min | IndexingUpdateOp::Max if cx.opset() < EXTREMES => {
+            let reason = format!("ONNX scatters extremes from opset {EXTREMES} on");
+            Err(cx.unsupported(reason))
         }
+        IndexingUpdateOp::Min => Ok("min"),
+        IndexingUpdateOp::Max => Ok("max"),
     }
 }
 

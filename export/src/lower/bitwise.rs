@@ -1,5 +1,5 @@
-//! Bits of integers, as far as arithmetic says the same: ONNX has `BitwiseAnd` and its relatives
-//! from opset 18 only, and shifts unsigned integers only.
+//! Bits of integers. ONNX has operators for them from opset 18 on; the complement is said by
+//! arithmetic in any, and only unsigned integers are shifted.
 
 use burn::backend::ir::TensorIr;
 
@@ -9,6 +9,24 @@ use crate::error::ExportError;
 use crate::graph::ValueId;
 use crate::types::{Constant, Dtype};
 
+row!(BITWISE_AND: Int::BitwiseAnd(op) => ["BitwiseAnd"] from 18, |cx| {
+    cx.binary("BitwiseAnd", op)
+});
+row!(BITWISE_AND_SCALAR: Int::BitwiseAndScalar(op) => ["BitwiseAnd"] from 18, |cx| {
+    cx.with_scalar("BitwiseAnd", op)
+});
+row!(BITWISE_OR: Int::BitwiseOr(op) => ["BitwiseOr"] from 18, |cx| {
+    cx.binary("BitwiseOr", op)
+});
+row!(BITWISE_OR_SCALAR: Int::BitwiseOrScalar(op) => ["BitwiseOr"] from 18, |cx| {
+    cx.with_scalar("BitwiseOr", op)
+});
+row!(BITWISE_XOR: Int::BitwiseXor(op) => ["BitwiseXor"] from 18, |cx| {
+    cx.binary("BitwiseXor", op)
+});
+row!(BITWISE_XOR_SCALAR: Int::BitwiseXorScalar(op) => ["BitwiseXor"] from 18, |cx| {
+    cx.with_scalar("BitwiseXor", op)
+});
 // In two's complement the complement of x is -1 - x; of unsigned numbers it is the greatest - x.
 row!(BITWISE_NOT: Int::BitwiseNot(op) => ["Sub"], |cx| {
     let input = cx.read(&op.input)?;

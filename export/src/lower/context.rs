@@ -7,7 +7,8 @@ use burn::tensor::TensorData;
 
 use super::key::key;
 use crate::error::ExportError;
-use crate::graph::{Attribute, Graph, Node, ValueId};
+use crate::graph::{Attribute, Graph, Node, ValueId, broadcast};
+use crate::opset::Opset;
 use crate::types::{Constant, Dtype};
 
 /// The graph under construction, as a lowering sees it.
@@ -21,9 +22,9 @@ pub(crate) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(values: &'a mut BTreeMap<TensorId, TensorData>) -> Self {
+    pub(crate) fn new(values: &'a mut BTreeMap<TensorId, TensorData>, opset: Opset) -> Self {
         Self {
-            graph: Graph::default(),
+            graph: Graph::new(opset),
             ids: HashMap::new(),
             values,
             op: "Init",
@@ -43,6 +44,11 @@ impl<'a> Context<'a> {
             OperationIr::Init(InitOperationIr { out }) => self.values.contains_key(&out.id),
             _ => op.outputs().any(|out| self.ids.contains_key(&out.id)),
         }
+    }
+
+    /// The version of ONNX's operators that there are.
+    pub(crate) fn opset(&self) -> Opset {
+        self.graph.opset()
     }
 
     pub(crate) fn enter(&mut self, op: &OperationIr) {
@@ -277,21 +283,6 @@ impl<'a> Context<'a> {
         let rhs = self.operand(&ir.lhs, ir.rhs)?;
         self.node(op, &[lhs, rhs]).makes(&ir.out)
     }
-}
-
-/// The shape of what two shapes make together: missing axes and axes of size 1 are stretched.
-fn broadcast(a: &[usize], b: &[usize]) -> Vec<usize> {
-    let rank = a.len().max(b.len());
-    let size = |shape: &[usize], axis: usize| match (axis + shape.len()).checked_sub(rank) {
-        Some(axis) => shape.get(axis).copied().unwrap_or(1),
-        None => 1,
-    };
-    (0..rank)
-        .map(|axis| match (size(a, axis), size(b, axis)) {
-            (1, other) => other,
-            (size, _) => size,
-        })
-        .collect()
 }
 
 /// A scalar of an operation in an element type.

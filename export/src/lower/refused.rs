@@ -7,16 +7,6 @@ pub(crate) const REFUSED: &[(&str, &str)] = &[
     ("Numeric::IntRandom", RANDOM),
     ("Float::Quantize", QUANTISED),
     ("Float::Dequantize", QUANTISED),
-    ("Int::BitwiseAnd", BITS),
-    ("Int::BitwiseAndScalar", BITS),
-    ("Int::BitwiseOr", BITS),
-    ("Int::BitwiseOrScalar", BITS),
-    ("Int::BitwiseXor", BITS),
-    ("Int::BitwiseXorScalar", BITS),
-    (
-        "Module::DeformableConv2d",
-        "ONNX has DeformConv from opset 19 on, and we write opset 17",
-    ),
     (
         "Module::CtcLoss",
         "it is a loss, which only training needs, and ONNX has no operator for it",
@@ -31,8 +21,6 @@ const RANDOM: &str = "a file that gives the same result each time has no random 
                       outside and make them an input";
 const QUANTISED: &str = "ONNX has no tensors in burn's packing of quantised numbers; dequantise \
                          weights before the export";
-const BITS: &str = "ONNX has BitwiseAnd, BitwiseOr and BitwiseXor from opset 18 on, and we write \
-                    opset 17; comparisons give truth values, whose And, Or and Xor it has";
 
 /// Why an operation has no row, or `None` if it should have one.
 pub(crate) fn refusal(key: &str) -> Option<&'static str> {

@@ -8,12 +8,13 @@ use super::key::key;
 use super::refused::refusal;
 use super::{Context, Lowering};
 use super::{
-    activation, arithmetic, assign, attention, bitwise, cast, compare, constant, conv, index, join,
-    linear, logic, math, norm, order, pad, pool, reduce, resample, scan, shape,
+    activation, arithmetic, assign, attention, bitwise, cast, compare, constant, conv, deform,
+    index, join, linear, logic, math, norm, order, pad, pool, reduce, resample, scan, shape,
 };
 use crate::capture::{Captured, Kind};
 use crate::error::{ExportError, Unsupported};
 use crate::graph::Graph;
+use crate::opset::Opset;
 use crate::types::Dtype;
 
 /// All rows, by family.
@@ -55,7 +56,13 @@ pub(crate) const TABLE: &[Lowering] = &[
     assign::SELECT_ASSIGN,
     assign::SLICE_ASSIGN,
     attention::ATTENTION,
+    bitwise::BITWISE_AND,
+    bitwise::BITWISE_AND_SCALAR,
     bitwise::BITWISE_NOT,
+    bitwise::BITWISE_OR,
+    bitwise::BITWISE_OR_SCALAR,
+    bitwise::BITWISE_XOR,
+    bitwise::BITWISE_XOR_SCALAR,
     bitwise::LEFT_SHIFT,
     bitwise::LEFT_SHIFT_SCALAR,
     bitwise::RIGHT_SHIFT,
@@ -87,6 +94,7 @@ pub(crate) const TABLE: &[Lowering] = &[
     conv::CONV_TRANSPOSE1D,
     conv::CONV_TRANSPOSE2D,
     conv::CONV_TRANSPOSE3D,
+    deform::DEFORM_CONV2D,
     index::EMBEDDING,
     index::GATHER,
     index::GATHER_ND,
@@ -187,15 +195,16 @@ fn row(op: &OperationIr) -> Option<&'static Lowering> {
     TABLE.iter().find(|row| row.key == key)
 }
 
-/// Lowers a recorded computation, or reports every operation that has no row.
-pub(crate) fn lower(captured: Captured) -> Result<Graph, ExportError> {
+/// Lowers a recorded computation to operators of `opset`, or reports every operation that has no
+/// row, or only one of a later opset.
+pub(crate) fn lower(captured: Captured, opset: Opset) -> Result<Graph, ExportError> {
     let Captured {
         graph,
         mut values,
         inputs,
         outputs,
     } = captured;
-    let mut cx = Context::new(&mut values);
+    let mut cx = Context::new(&mut values, opset);
     for (spec, id) in inputs {
         let dtype = match spec.kind {
             Kind::Float => Dtype::F32,
@@ -208,7 +217,7 @@ pub(crate) fn lower(captured: Captured) -> Result<Graph, ExportError> {
         .iter()
         .filter(|op| !cx.is_source(op))
         .collect();
-    refuse_unsupported(&operations)?;
+    refuse_unsupported(&operations, opset)?;
     for op in operations {
         cx.enter(op);
         if let Some(row) = row(op) {
@@ -218,10 +227,23 @@ pub(crate) fn lower(captured: Captured) -> Result<Graph, ExportError> {
     cx.finish(outputs)
 }
 
-fn refuse_unsupported(operations: &[&OperationIr]) -> Result<(), ExportError> {
+/// Why something cannot be said yet.
+pub(super) fn later(onnx: &[&str], since: Opset, opset: Opset) -> String {
+    format!(
+        "ONNX has {} from opset {since} on, and opset {opset} is written",
+        onnx.join(", ")
+    )
+}
+
+fn refuse_unsupported(operations: &[&OperationIr], opset: Opset) -> Result<(), ExportError> {
     let mut unsupported: BTreeMap<&'static str, Unsupported> = BTreeMap::new();
-    for op in operations.iter().filter(|op| row(op).is_none()) {
+    for op in operations {
         let op_key = key(op);
+        let reason = match row(op) {
+            Some(row) if row.since <= opset => continue,
+            Some(row) => Some(later(row.onnx, row.since, opset)),
+            None => refusal(op_key).map(str::to_owned),
+        };
         let result = op.outputs().next().map_or_else(
             || "nothing".to_owned(),
             |out| {
@@ -236,7 +258,7 @@ fn refuse_unsupported(operations: &[&OperationIr]) -> Result<(), ExportError> {
                 op: op_key,
                 result,
                 count: 1,
-                reason: refusal(op_key),
+                reason,
             });
     }
     match unsupported.is_empty() {

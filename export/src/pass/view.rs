@@ -51,6 +51,11 @@ impl<'a> View<'a> {
         Some((index, &self.graph.nodes()[index])).filter(|(_, node)| node.op == op)
     }
 
+    /// The one number that a value is known to be.
+    pub(super) fn number(&self, id: ValueId) -> Option<f32> {
+        self.graph.constant(id)?.scalar_f32()
+    }
+
     /// Size of each axis of a value.
     pub(super) fn shape(&self, id: ValueId) -> &'a [usize] {
         &self.graph.value(id).shape

@@ -8,6 +8,7 @@ use super::roles::{heads, is_heavy, is_light};
 use crate::emit::Names;
 use crate::error::ExportError;
 use crate::graph::{Attribute, Graph, Node, ValueId};
+use crate::opset::Opset;
 use crate::types::{Constant, Dtype};
 
 /// A 16-bit float.
@@ -24,6 +25,14 @@ impl Format {
         match self {
             Self::F16 => Dtype::F16,
             Self::BF16 => Dtype::BF16,
+        }
+    }
+
+    /// The first version of the operators in which a convolution takes it.
+    fn opset(self) -> Opset {
+        match self {
+            Self::F16 => Opset::DEFAULT,
+            Self::BF16 => Opset::known(22),
         }
     }
 
@@ -57,7 +66,7 @@ pub(super) fn convert(graph: &Graph, format: Format) -> Result<Graph, ExportErro
     let in_half = in_half(graph);
     let mut rewriter = Rewriter {
         from: graph,
-        to: Graph::default(),
+        to: Graph::new(graph.opset().max(format.opset())),
         format,
         made: HashMap::new(),
         casts: HashMap::new(),
@@ -145,14 +154,9 @@ impl Rewriter<'_> {
                 new
             })
             .collect();
-        let axes = node.ints("axes").filter(|_| self.axes_are_an_input(node));
-        if let Some(axes) = axes {
-            inputs.push(self.to.add_constant(Constant::i64s(axes)));
-        }
         let attributes = node
             .attributes
             .iter()
-            .filter(|(name, _)| axes.is_none() || *name != "axes")
             .map(|(name, attribute)| match attribute {
                 Attribute::Dtype(Dtype::F32) => (*name, Attribute::Dtype(float)),
                 other => (*name, other.clone()),
@@ -165,13 +169,6 @@ impl Rewriter<'_> {
             ..node.clone()
         });
         Ok(())
-    }
-
-    /// From opset 18 on, which only bfloat16 needs, reductions take their axes as an input.
-    fn axes_are_an_input(&self, node: &Node) -> bool {
-        matches!(self.format, Format::BF16)
-            && node.op.starts_with("Reduce")
-            && node.op != "ReduceSum"
     }
 
     fn computed_as(&self, id: ValueId) -> Dtype {

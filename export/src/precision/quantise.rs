@@ -89,7 +89,7 @@ pub(super) fn convert(
     sites: &Sites,
     ranges: &HashMap<ValueId, [f32; 2]>,
 ) -> Result<Graph, ExportError> {
-    let mut to = Graph::default();
+    let mut to = Graph::new(graph.opset());
     let mut values: HashMap<ValueId, ValueId> = HashMap::new();
     let mut through_bytes: HashMap<ValueId, ValueId> = HashMap::new();
     for (name, id) in graph.inputs() {

@@ -175,3 +175,27 @@ fn useless_calibration_is_an_error() {
         @"calibration returned no finite measurement of 'LeakyRelu_0'"
     );
 }
+
+#[test]
+fn axes_keep_their_names_and_bf16_needs_opset_22() {
+    for (precision, opset) in [(Precision::F16, 17), (Precision::BF16, 22)] {
+        let exported = Exporter::new()
+            .float_input("x", &[2, 1, 4, 4])
+            .symbolic("x", 0, "batch", 3)
+            .export(|tracer| {
+                let convs = [filled([1, 2], 0.5), filled([2, 2], 0.25)];
+                let [stem, body] = convs.each_ref().map(|conv| tracer.load(conv));
+                let x = tracer.float::<4>("x")?;
+                tracer.output("y", body.forward(stem.forward(x)).mean_dim(1))
+            })
+            .unwrap();
+        let reduced = exported.with_precision(precision, None).unwrap();
+        let graph = reduced.graph();
+        for (name, id) in graph.inputs().iter().chain(graph.outputs()) {
+            assert_eq!(graph.axis_name(*id, 0), Some("batch"), "{name}");
+        }
+        let model = reduced.into_model("reduced");
+        assert_eq!(model.opset(), Some(opset));
+        assert_eq!(uniseg_onnx::check(&model), []);
+    }
+}
