@@ -8,7 +8,7 @@ mod index;
 mod layout;
 mod logic;
 mod network;
-mod random;
+pub mod random;
 mod reduce;
 mod resample;
 mod table;

@@ -110,6 +110,20 @@ impl Graph {
         self.named_axes.push((id, axis, name));
     }
 
+    /// Names the axes of inputs and outputs as they are named in `other`, which has the same ones.
+    pub(crate) fn name_axes_like(&mut self, other: &Graph) {
+        let ends = |graph: &Graph| -> Vec<ValueId> {
+            let ends = graph.inputs.iter().chain(&graph.outputs);
+            ends.map(|(_, id)| *id).collect()
+        };
+        let pairs: Vec<_> = ends(other).into_iter().zip(ends(self)).collect();
+        for (value, axis, name) in &other.named_axes {
+            for (_, own) in pairs.iter().filter(|(theirs, _)| theirs == value) {
+                self.named_axes.push((*own, *axis, name.clone()));
+            }
+        }
+    }
+
     /// Lets node `.0` read value `.2` as its input `.1`.
     pub(crate) fn set_inputs(&mut self, inputs: Vec<(usize, usize, ValueId)>) {
         for (node, slot, value) in inputs {

@@ -15,6 +15,7 @@ mod fuse_softmax;
 mod merge_transposes;
 mod narrow_channels;
 mod pick_first;
+mod plain_linear;
 mod share_initializers;
 mod share_nodes;
 pub(crate) mod split_conv;

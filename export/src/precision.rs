@@ -97,7 +97,8 @@ impl Exported {
         calibrator: Option<&mut dyn Calibrator>,
     ) -> Result<Self, ExportError> {
         let rewritten = rewrite(&self.graph, precision, calibrator)?;
-        if let Some(graph) = rewritten {
+        if let Some(mut graph) = rewritten {
+            graph.name_axes_like(&self.graph);
             verify(&graph, precision.name())?;
             if signature(&graph) != signature(&self.graph) {
                 return Err(ExportError::BrokenGraph {

@@ -20,14 +20,17 @@ fn filled(channels: [usize; 2], weight: f32) -> Conv2d {
 }
 
 fn network(weight: f32) -> Exported {
+    network_of(Exporter::new().float_input("x", &[1, 1, 4, 4]), weight)
+}
+
+fn network_of(exporter: Exporter, weight: f32) -> Exported {
     let convs = [
         filled([1, 2], 0.5),
         filled([2, 2], weight),
         filled([2, 1], 0.25),
     ];
     let norm: InstanceNorm = InstanceNormConfig::new(2).init(&Device::flex());
-    Exporter::new()
-        .float_input("x", &[1, 1, 4, 4])
+    exporter
         .export(|tracer| {
             let norm = tracer.load(&norm);
             let [stem, body, head] = convs.each_ref().map(|conv| tracer.load(conv));
@@ -140,4 +143,28 @@ fn useless_calibration_is_an_error() {
         error,
         @"calibration returned no finite measurement of 'LeakyRelu_0'"
     );
+}
+
+#[test]
+fn an_open_axis_stays_open_in_every_precision() {
+    let open = || {
+        let exporter = Exporter::new().float_input("x", &[2, 1, 4, 4]);
+        network_of(exporter.symbolic("x", 0, "batch", 3), 0.5)
+    };
+    let mut made = Made {
+        extremes: [0.0, 1.0],
+        runs: 1,
+    };
+    let exported = [
+        open().with_precision(Precision::F16, None),
+        open().with_precision(Precision::BF16, None),
+        open().with_precision(Precision::Int8(Range::MinMax), Some(&mut made)),
+    ];
+    for exported in exported {
+        let exported = exported.unwrap();
+        let graph = exported.graph();
+        for (name, id) in graph.inputs().iter().chain(graph.outputs()) {
+            assert_eq!(graph.axis_name(*id, 0), Some("batch"), "{name}");
+        }
+    }
 }
