@@ -1,5 +1,7 @@
 //! Artefacts before ONNX's own checker, and the paper's network through both engines.
 
+mod kinds;
+
 use std::path::Path;
 use std::time::Instant;
 

@@ -10,7 +10,7 @@ mod later;
 mod layout;
 mod logic;
 mod network;
-mod random;
+pub mod random;
 mod reduce;
 mod resample;
 mod table;

@@ -12,7 +12,7 @@ use uniseg_runtime::{
 use uniseg_train::Checkpoint;
 use uniseg_train::plan::{Plan, Variant, paper};
 
-use crate::support::{compare::same_math, ort, python::passes_the_checker};
+use crate::support::{compare::same_math, ort};
 
 /// The paper's tasks and stems, few channels and a small patch.
 fn checkpoint(variant: Variant) -> Checkpoint {
@@ -193,32 +193,6 @@ fn an_open_batch_takes_one_window_or_more() {
     let found = logits(&open, EngineKind::Ort, &both, task.id);
     let expected = concatenate(Axis(0), &[one.view(), two.view()]).unwrap();
     same_math("a batch of two", found.view(), expected.view());
-}
-
-#[test]
-fn every_kind_of_artefact_passes_the_onnx_checker() {
-    let folder = tempfile::tempdir().unwrap();
-    let checkpoint = checkpoint(Variant::Uniseg);
-    let one = Request {
-        tasks: vec!["liver".into()],
-        ..Request::default()
-    };
-    let open = Request {
-        batch: Batch::Open,
-        ..Request::default()
-    };
-    let pair = bridge::compile_pair(&checkpoint, &Request::default()).unwrap();
-    let compiled = [
-        bridge::compile_for(&checkpoint, &one).unwrap(),
-        bridge::compile_for(&checkpoint, &open).unwrap(),
-        pair.encoder,
-        pair.decoder,
-    ];
-    for (index, compiled) in compiled.iter().enumerate() {
-        let path = folder.path().join(format!("{index}.onnx"));
-        compiled.artefact.save(&path).unwrap();
-        passes_the_checker(&path);
-    }
 }
 
 #[test]

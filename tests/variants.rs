@@ -40,7 +40,7 @@ fn universal(variant: Variant) -> Plan {
 }
 
 /// The plans of a variant: one, or for the baseline one for each task.
-fn plans(variant: Variant) -> Vec<Plan> {
+pub fn plans(variant: Variant) -> Vec<Plan> {
     let plan = universal(variant);
     match variant {
         Variant::Baseline => (0..plan.tasks.len())

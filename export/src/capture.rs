@@ -60,17 +60,22 @@ impl Tracer {
         &self.device
     }
 
-    /// A copy of a module whose weights are recorded. Floats that are in main memory already are
-    /// lent to the recording, not copied.
+    /// A copy of a module on the recording device, as it infers: its weights become constants of the
+    /// graph. Floats that are in main memory already are lent to the recording, not copied.
     pub fn load<M: Module>(&self, module: &M) -> M {
         let mut lender = Lender {
             device: self.device.clone(),
         };
-        // What is no parameter, and what does not hold floats, moves as burn moves it.
-        module.clone().map(&mut lender).to_device(&self.device)
+        // Clones of a BatchNorm share its running statistics, and moving one of them would move
+        // those of all. What is no parameter, and what does not hold floats, moves as burn moves it.
+        module.valid().map(&mut lender).to_device(&self.device)
     }
 
-    /// The f32 input `name`. It may be read once; clone the tensor to use it more often.
+    /// The f32 input `name`, of the shape that was declared. It may be read once; clone the tensor to
+    /// use it more often.
+    ///
+    /// Errors: [`ExportError::UnknownInput`], [`ExportError::InputMismatch`] for another rank or
+    /// type, [`ExportError::DuplicateName`] if it is read again.
     pub fn float<const D: usize>(&mut self, name: &str) -> Result<Tensor<D>, ExportError> {
         let shape = self.shape(name, Kind::Float, D)?;
         let tensor = Tensor::<D>::empty(shape, (&self.device, DType::F32));
@@ -78,7 +83,11 @@ impl Tracer {
         Ok(tensor)
     }
 
-    /// The i64 input `name`. It may be read once; clone the tensor to use it more often.
+    /// The i64 input `name`, of the shape that was declared. It may be read once; clone the tensor to
+    /// use it more often.
+    ///
+    /// Errors: [`ExportError::UnknownInput`], [`ExportError::InputMismatch`] for another rank or
+    /// type, [`ExportError::DuplicateName`] if it is read again.
     pub fn int<const D: usize>(&mut self, name: &str) -> Result<Tensor<D, Int>, ExportError> {
         let shape = self.shape(name, Kind::Int, D)?;
         let tensor = Tensor::<D, Int>::empty(shape, (&self.device, DType::I64));
@@ -86,7 +95,10 @@ impl Tracer {
         Ok(tensor)
     }
 
-    /// Declares a float output.
+    /// Declares a float output; outputs have the order in which they are declared.
+    ///
+    /// Errors: [`ExportError::NotCaptured`] if `tensor` is on another device. A name that is used
+    /// twice is an error of [`Exporter::export`](crate::Exporter::export).
     pub fn output<const D: usize>(
         &mut self,
         name: &str,
@@ -96,7 +108,9 @@ impl Tracer {
         Ok(())
     }
 
-    /// Declares an integer output.
+    /// Declares an integer output, in the type that it has in burn.
+    ///
+    /// Errors: as for [`Tracer::output`].
     pub fn output_int<const D: usize>(
         &mut self,
         name: &str,
@@ -107,6 +121,8 @@ impl Tracer {
     }
 
     /// Declares an output of truth values.
+    ///
+    /// Errors: as for [`Tracer::output`].
     pub fn output_bool<const D: usize>(
         &mut self,
         name: &str,
@@ -243,4 +259,30 @@ fn message(panic: &(dyn std::any::Any + Send)) -> String {
         .cloned()
         .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
         .unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::nn::BatchNormConfig;
+    use burn::prelude::*;
+
+    use crate::Exporter;
+
+    #[test]
+    fn a_module_with_running_statistics_stays_where_it_is() {
+        let norm = BatchNormConfig::new(2).init(&Device::flex());
+        // Recorded twice, since the batch is open.
+        let exported = Exporter::new()
+            .float_input("x", &[2, 2, 4])
+            .symbolic("x", 0, "batch", 3)
+            .export(|tracer| {
+                let x = tracer.float::<3>("x")?;
+                tracer.output("y", tracer.load(&norm).forward(x))
+            })
+            .unwrap();
+        assert_eq!(exported.graph().nodes().len(), 1);
+        let x = Tensor::<3>::ones([1, 2, 4], &Device::flex());
+        let y: Vec<f32> = norm.forward(x).into_data().iter().collect();
+        assert!(y.iter().all(|y| (y - 1.0).abs() < 1e-4), "{y:?}");
+    }
 }

@@ -1,28 +1,4 @@
-//! A graph compiler from burn to ONNX.
-//!
-//! ```
-//! use burn::nn::conv::Conv3dConfig;
-//! use burn::prelude::*;
-//! use burn::tensor::activation::leaky_relu;
-//! use uniseg_export::Exporter;
-//!
-//! let conv = Conv3dConfig::new([1, 8], [3, 3, 3]).init(&Device::flex());
-//! let exported = Exporter::new()
-//!     .float_input("image", &[1, 1, 16, 16, 16])
-//!     .export(|tracer| {
-//!         let conv = tracer.load(&conv);
-//!         let image = tracer.float::<5>("image")?;
-//!         tracer.output("features", leaky_relu(conv.forward(image), 0.01))
-//!     })?;
-//! assert_eq!(exported.graph().nodes().len(), 2);
-//! let model = exported.into_model("example");
-//! # assert_eq!(model.graph.unwrap().initializer.len(), 2);
-//! # Ok::<(), uniseg_export::ExportError>(())
-//! ```
-//!
-//! The computation is recorded, not run: capture -> lower -> passes -> emit, each with a check of
-//! the graph behind it. An operation that ONNX cannot express is an [`ExportError`] that names
-//! it. What is deliberately absent: any knowledge of a particular network, and any engine.
+#![doc = include_str!("../README.md")]
 
 mod capture;
 mod cost;
@@ -85,12 +61,17 @@ impl Exporter {
         self
     }
 
-    /// Adds an f32 input of fixed shape.
+    /// Adds an f32 input of fixed shape, which [`Tracer::float`] reads.
+    ///
+    /// Errors, from [`Exporter::export`]: [`ExportError::DuplicateName`],
+    /// [`ExportError::UnusedInput`].
     pub fn float_input(self, name: &str, shape: &[usize]) -> Self {
         self.input(name, shape, Kind::Float)
     }
 
-    /// Adds an i64 input of fixed shape.
+    /// Adds an i64 input of fixed shape, which [`Tracer::int`] reads.
+    ///
+    /// Errors, from [`Exporter::export`]: as for [`Exporter::float_input`].
     pub fn int_input(self, name: &str, shape: &[usize]) -> Self {
         self.input(name, shape, Kind::Int)
     }
@@ -127,6 +108,11 @@ impl Exporter {
     /// `forward` reads its inputs from the [`Tracer`] and declares its outputs there. It computes
     /// nothing, so it cannot look at a tensor's elements. It runs once, and once more for each
     /// symbolic axis.
+    ///
+    /// Errors: what `forward` returns; [`ExportError::Unsupported`] and
+    /// [`ExportError::UnsupportedUse`] for what ONNX cannot express; [`ExportError::Panicked`] if
+    /// `forward` panics, as burn does about wrong shapes; [`ExportError::NoOutput`],
+    /// [`ExportError::NotCaptured`], and what the inputs and axes were declared wrong in.
     pub fn export(
         self,
         forward: impl Fn(&mut Tracer) -> Result<(), ExportError>,
@@ -243,7 +229,7 @@ impl Exported {
         &self.passes
     }
 
-    /// How many operations burn recorded.
+    /// How many operations burn recorded, before any of them was lowered.
     pub fn recorded_operations(&self) -> usize {
         self.recorded_operations
     }
@@ -262,7 +248,8 @@ impl Exported {
         split::split(self, input)
     }
 
-    /// The graph as an ONNX model; `name` is the graph's name in it.
+    /// The graph as an ONNX model; `name` is the graph's name in it. Encode it with
+    /// [`uniseg_onnx::proto::Message`] for a file.
     pub fn into_model(self, name: &str) -> uniseg_onnx::proto::ModelProto {
         emit::emit(&self.graph, name)
     }

@@ -17,6 +17,7 @@ mod fuse_softmax;
 mod merge_transposes;
 mod narrow_channels;
 mod pick_first;
+mod plain_linear;
 mod product;
 mod share_initializers;
 mod share_nodes;

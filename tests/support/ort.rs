@@ -27,15 +27,19 @@ pub fn library() -> &'static Path {
 /// An engine that is ready to run `model`.
 #[track_caller]
 pub fn engine(model: &Model, kind: EngineKind) -> Box<dyn Engine> {
-    let options = EngineOptions {
+    open_engine(model, &options(kind))
+        .unwrap_or_else(|error| panic!("{kind}: {error:?}"))
+        .engine
+}
+
+/// How an engine is opened, with all threads.
+pub fn options(kind: EngineKind) -> EngineOptions {
+    EngineOptions {
         kind,
         threads: None,
         ort_lib: Some(library().to_owned()),
         ..EngineOptions::default()
-    };
-    open_engine(model, &options)
-        .unwrap_or_else(|error| panic!("{kind}: {error}"))
-        .engine
+    }
 }
 
 /// Both engines.

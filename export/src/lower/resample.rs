@@ -99,14 +99,30 @@ fn interpolate(cx: &mut Context<'_>, op: &InterpolateOpIr) -> Result<(), ExportE
             return cx.is(&op.out, value);
         }
     };
-    let empty = Constant::f32(&[0], &[]);
-    let (region, scales) = (cx.constant(empty.clone()), cx.constant(empty));
-    let sizes = cx.sizes(&op.out.shape.to_vec());
+    let (before, after) = (op.x.shape.to_vec(), op.out.shape.to_vec());
+    let empty = || Constant::f32(&[0], &[]);
+    let region = cx.constant(empty());
+    // Whole factors say the same whatever the sizes are, other axes' open ones too.
+    let whole = before
+        .iter()
+        .zip(&after)
+        .all(|(&from, &to)| from > 0 && to % from == 0);
+    let extent = if whole {
+        let factors: Vec<f32> = before
+            .iter()
+            .zip(&after)
+            .map(|(from, to)| (to / from) as f32)
+            .collect();
+        vec![cx.constant(Constant::f32(&[factors.len()], &factors))]
+    } else {
+        vec![cx.constant(empty()), cx.sizes(&after)]
+    };
     let coordinates = match op.options.align_corners {
         true => "align_corners",
         false => "half_pixel",
     };
-    cx.node("Resize", &[input, region, scales, sizes])
+    let inputs: Vec<ValueId> = [input, region].into_iter().chain(extent).collect();
+    cx.node("Resize", &inputs)
         .text("coordinate_transformation_mode", coordinates)
         .float("cubic_coeff_a", -0.75)
         .text("mode", mode)

@@ -6,17 +6,20 @@ use super::{
     fold_batch_norm::FoldBatchNorm, fold_constants::FoldConstants, fuse_attention::FuseAttention,
     fuse_gelu::FuseGelu, fuse_instance_norm::FuseInstanceNorm, fuse_layer_norm::FuseLayerNorm,
     fuse_softmax::FuseSoftmax, merge_transposes::MergeTransposes, narrow_channels::NarrowChannels,
-    pick_first::PickFirst, share_initializers::ShareInitializers, share_nodes::ShareNodes,
+    pick_first::PickFirst, plain_linear::PlainLinear, share_initializers::ShareInitializers,
+    share_nodes::ShareNodes,
 };
 use crate::cost::Cost;
 use crate::error::ExportError;
 use crate::graph::Graph;
 use crate::verify::{signature, verify};
 
-/// Folding turns reshaped norm parameters into constants, which fusion then recognises; LayerNorm
-/// comes before InstanceNorm, whose middle it has, and attention behind the soft-max in it; sharing comes last, since every fusion may make
+/// Linear layers come before anything takes their reshapes for its own; folding turns reshaped norm
+/// parameters into constants, which fusion then recognises; LayerNorm comes before InstanceNorm,
+/// whose middle it has, and attention behind the soft-max in it; sharing comes last, since every fusion may make
 /// new constants.
 const PIPELINE: &[&dyn Pass] = &[
+    &PlainLinear,
     &DropIdentity,
     &MergeTransposes,
     &FoldConstants,

@@ -20,14 +20,17 @@ fn filled(channels: [usize; 2], weight: f32) -> Conv2d {
 }
 
 fn network(weight: f32) -> Exported {
+    network_of(Exporter::new().float_input("x", &[1, 1, 4, 4]), weight)
+}
+
+fn network_of(exporter: Exporter, weight: f32) -> Exported {
     let convs = [
         filled([1, 2], 0.5),
         filled([2, 2], weight),
         filled([2, 1], 0.25),
     ];
     let norm: InstanceNorm = InstanceNormConfig::new(2).init(&Device::flex());
-    Exporter::new()
-        .float_input("x", &[1, 1, 4, 4])
+    exporter
         .export(|tracer| {
             let norm = tracer.load(&norm);
             let [stem, body, head] = convs.each_ref().map(|conv| tracer.load(conv));
@@ -42,6 +45,7 @@ fn network(weight: f32) -> Exported {
 /// A calibrator without an engine: channels of magnitude 1 and 4, `extremes`, then the same count in
 /// every bin.
 struct Made {
+    batch: usize,
     extremes: [f32; 2],
     runs: usize,
 }
@@ -63,7 +67,7 @@ impl Calibrator for Made {
                     .map(|output| {
                         let values = match output.name.as_str() {
                             "y" => vec![0.0; 16],
-                            _ if has("GlobalMaxPool") => vec![1.0, 4.0],
+                            _ if has("GlobalMaxPool") => [1.0, 4.0].repeat(self.batch),
                             _ if has("ReduceMin") => self.extremes.to_vec(),
                             _ => vec![1.0; 2048],
                         };
@@ -101,6 +105,7 @@ fn bf16_is_the_same_graph_in_the_other_type() {
 #[test]
 fn int8_quantises_between_stem_and_head() {
     let mut calibrator = Made {
+        batch: 1,
         extremes: [-1.0, 4.0],
         runs: 2,
     };
@@ -113,6 +118,7 @@ fn channels_are_balanced_where_that_changes_nothing() {
     let network = network(0.25);
     let before = &network.graph;
     let mut calibrator = Made {
+        batch: 1,
         extremes: [-1.0, 4.0],
         runs: 1,
     };
@@ -160,12 +166,14 @@ fn useless_calibration_is_an_error() {
         .unwrap_err();
     assert!(matches!(error, ExportError::NoCalibrator), "{error}");
     let mut none = Made {
+        batch: 1,
         extremes: [0.0, 1.0],
         runs: 0,
     };
     let error = int8(&mut none).unwrap_err();
     assert!(matches!(error, ExportError::Calibration { .. }), "{error}");
     let mut endless = Made {
+        batch: 1,
         extremes: [0.0, f32::INFINITY],
         runs: 1,
     };
@@ -197,5 +205,30 @@ fn axes_keep_their_names_and_bf16_needs_opset_22() {
         let model = reduced.into_model("reduced");
         assert_eq!(model.opset(), Some(opset));
         assert_eq!(uniseg_onnx::check(&model), []);
+    }
+}
+
+#[test]
+fn an_open_axis_stays_open_in_every_precision() {
+    let open = || {
+        let exporter = Exporter::new().float_input("x", &[2, 1, 4, 4]);
+        network_of(exporter.symbolic("x", 0, "batch", 3), 0.5)
+    };
+    let mut made = Made {
+        batch: 2,
+        extremes: [0.0, 1.0],
+        runs: 1,
+    };
+    let exported = [
+        open().with_precision(Precision::F16, None),
+        open().with_precision(Precision::BF16, None),
+        open().with_precision(Precision::Int8(Range::MinMax), Some(&mut made)),
+    ];
+    for exported in exported {
+        let exported = exported.unwrap();
+        let graph = exported.graph();
+        for (name, id) in graph.inputs().iter().chain(graph.outputs()) {
+            assert_eq!(graph.axis_name(*id, 0), Some("batch"), "{name}");
+        }
     }
 }

@@ -1,0 +1,111 @@
+//! Every kind of file that the program writes, without golden files: each variant, part, batch and
+//! precision.
+
+use std::path::Path;
+
+use burn::prelude::*;
+use uniseg::bridge::{self, Batch, Compiled, Request};
+use uniseg::calibration::VolumeCalibrator;
+use uniseg_export::{Precision, Range};
+use uniseg_runtime::{EngineKind, Model, Sample, random_patch};
+use uniseg_train::Checkpoint;
+use uniseg_train::plan::Variant;
+
+use crate::support::{ort, python::all_pass_the_checker};
+use crate::variants::plans;
+
+const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::F16, Precision::BF16];
+
+/// Where the files of one network go.
+struct Files<'a> {
+    folder: &'a Path,
+    checkpoint: Checkpoint,
+    network: String,
+    count: usize,
+}
+
+impl Files<'_> {
+    fn save(&mut self, what: &str, compiled: &Compiled) {
+        let name = format!("{} {what}.onnx", self.network);
+        compiled.artefact.save(self.folder.join(name)).unwrap();
+        self.count += 1;
+    }
+
+    fn whole(&mut self, what: &str, request: &Request) {
+        let compiled = bridge::compile_for(&self.checkpoint, request);
+        self.save(
+            what,
+            &compiled.unwrap_or_else(|error| panic!("{}, {what}: {error:?}", self.network)),
+        );
+    }
+
+    fn pair(&mut self, what: &str, request: &Request) {
+        let pair = bridge::compile_pair(&self.checkpoint, request);
+        let pair = pair.unwrap_or_else(|error| panic!("{}, {what}: {error:?}", self.network));
+        self.save(&format!("{what}, encoder"), &pair.encoder);
+        self.save(&format!("{what}, decoder"), &pair.decoder);
+    }
+
+    fn int8(&mut self) {
+        let model = Model::from(bridge::artefact(&self.checkpoint).unwrap());
+        let tasks = &model.manifest().tasks;
+        let samples: Vec<Sample> = tasks
+            .iter()
+            .map(|task| Sample {
+                task: task.clone(),
+                image: random_patch(model.manifest(), task, 1),
+            })
+            .collect();
+        let mut calibrator = VolumeCalibrator {
+            model: &model,
+            samples: &samples,
+            engine: ort::options(EngineKind::Ort),
+        };
+        let request = Request {
+            precision: Precision::Int8(Range::default()),
+            ..Request::default()
+        };
+        let compiled =
+            bridge::compile_calibrated(&self.checkpoint, &request, Some(&mut calibrator));
+        self.save("int8", &compiled.unwrap());
+    }
+}
+
+#[test]
+fn every_kind_of_artefact_passes_the_onnx_checker() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut count = 0;
+    for variant in Variant::ALL {
+        for (index, plan) in plans(variant).into_iter().enumerate() {
+            let plan = plan.complete().unwrap();
+            let splits = plan.tasks.len() > 1 && variant != Variant::Baseline;
+            let first = plan.tasks[0].name.clone();
+            let mut files = Files {
+                folder: folder.path(),
+                checkpoint: Checkpoint::random(plan, 5, &Device::flex()),
+                network: format!("{variant} {index}"),
+                count: 0,
+            };
+            for precision in PRECISIONS {
+                for batch in [Batch::One, Batch::Open] {
+                    let request = Request {
+                        batch,
+                        precision,
+                        ..Request::default()
+                    };
+                    let what = format!("{precision} {batch:?}");
+                    files.whole(&what, &request);
+                    if splits {
+                        files.pair(&what, &request);
+                        let tasks = vec![first.clone()];
+                        files.whole(&format!("{what}, one task"), &Request { tasks, ..request });
+                    }
+                }
+            }
+            files.int8();
+            count += files.count;
+        }
+    }
+    assert_eq!(all_pass_the_checker(folder.path()), count);
+    println!("{count} files");
+}
