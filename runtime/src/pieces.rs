@@ -6,13 +6,17 @@ use ndarray::{Array1, ArrayView5};
 use uniseg_onnx::{Network, Part};
 
 use crate::{
-    EachTask, Engine, EngineOptions, Model, Predictor, RuntimeError, TensorView, WholeModel,
-    forward::logits, open_engine,
+    ComputedOn, EachTask, Engine, EngineOptions, Model, Predictor, RuntimeError, TensorView,
+    WholeModel, forward::logits, open_engine,
 };
 
 /// Ends of the names of a pair's files.
 const ENCODER: &str = ".encoder.onnx";
 const DECODER: &str = ".decoder.onnx";
+
+/// Most tasks that run on one window together, where that saves work: each needs memory of its
+/// own for a window's depth of the volume, and a label map.
+const TOGETHER: usize = 4;
 
 /// The file or the two files of one network.
 #[derive(Debug, Clone)]
@@ -65,6 +69,16 @@ impl Pieces {
         &self.main
     }
 
+    /// The other half of a pair.
+    pub(crate) fn encoder(&self) -> Option<&Model> {
+        self.encoder.as_ref()
+    }
+
+    /// Most tasks that are worth running on one window together: one, unless that saves work.
+    pub fn together(&self) -> usize {
+        if self.encoder.is_some() { TOGETHER } else { 1 }
+    }
+
     /// Opens the engines that the pieces run in.
     ///
     /// Errors: those of [`open_engine`].
@@ -80,6 +94,16 @@ impl Pieces {
             encoder,
             note: opened.note,
         })
+    }
+}
+
+impl From<Model> for Pieces {
+    /// A whole network.
+    fn from(main: Model) -> Pieces {
+        Pieces {
+            main,
+            encoder: None,
+        }
     }
 }
 
@@ -108,6 +132,11 @@ impl Engines<'_> {
         self.main.name()
     }
 
+    /// What they compute on.
+    pub fn computed_on(&self) -> ComputedOn {
+        self.main.computed_on()
+    }
+
     /// What computes the logits of windows.
     pub fn predictor(&mut self) -> Box<dyn Predictor + '_> {
         let model = &self.pieces.main;
@@ -134,6 +163,10 @@ struct PairedModel<'a> {
 impl Predictor for PairedModel<'_> {
     fn name(&self) -> &str {
         self.decoder.name()
+    }
+
+    fn computed_on(&self) -> ComputedOn {
+        self.decoder.computed_on()
     }
 
     fn batches(&self) -> bool {
