@@ -20,6 +20,9 @@ pub use providers::CudaOptions;
 
 use crate::{CancelToken, Device, Model, Precision, RuntimeError, Tensor, TensorView};
 
+/// Takes the outputs of a run while they are lent.
+pub type Outputs<'a> = dyn FnMut(&[(&str, TensorView<'_>)]) -> Result<(), RuntimeError> + 'a;
+
 /// Runs one artefact: named tensors in, named tensors out.
 pub trait Engine: Send {
     /// Name, version and device, as in `onnxruntime 1.32.0 (cpu)`.
@@ -39,6 +42,23 @@ pub trait Engine: Send {
         &mut self,
         inputs: &[(&str, TensorView<'_>)],
     ) -> Result<Vec<(String, Tensor)>, RuntimeError>;
+
+    /// Runs the network once and lends every output to `take`, without a copy where the engine can:
+    /// the features of a large window are half a gigabyte.
+    ///
+    /// Errors: those of [`Engine::run`] and of `take`.
+    fn lend(
+        &mut self,
+        inputs: &[(&str, TensorView<'_>)],
+        take: &mut Outputs<'_>,
+    ) -> Result<(), RuntimeError> {
+        let outputs = self.run(inputs)?;
+        let views: Vec<(&str, TensorView<'_>)> = outputs
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor.view()))
+            .collect();
+        take(&views)
+    }
 }
 
 /// What decides the numbers that come out: results made on the same are the same to rounding,

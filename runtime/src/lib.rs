@@ -59,14 +59,15 @@ pub use compare::{
 pub use device::{ConvSearch, Device, Precision, UnknownName};
 pub use engine::{
     ComputedOn, CudaOptions, Engine, EngineKind, EngineOptions, LibraryProbe, OpenedEngine,
-    ProviderProbe, open_engine, probe_library,
+    Outputs, ProviderProbe, open_engine, probe_library,
 };
 pub use error::{Cause, RuntimeError, sentence};
 pub use footprint::Footprint;
 pub use forward::forward;
 pub use library::{
-    Candidate, Flavour, InstallStep, LibraryError, LibrarySource, OrtLibrary, Problem,
-    Surroundings, cache_folder, find_ort, find_ort_for, install_ort, list_ort, missing_libraries,
+    Candidate, CudaLibrary, Flavour, InstallStep, LibraryError, LibrarySource, OrtLibrary, Problem,
+    Surroundings, cache_folder, find_cuda_libraries, find_ort, find_ort_for, install_ort, list_ort,
+    missing_libraries,
 };
 pub use machine::Machine;
 pub use memory::{MemoryBound, MemoryEstimate, MemoryUse, fit_memory};

@@ -66,9 +66,9 @@ pub struct MemoryUse<'a> {
 /// What a case takes, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryEstimate {
-    /// The images as they were read.
+    /// The images as they are kept, see [`Case::compact`].
     pub images: u64,
-    /// Resampling, while it runs.
+    /// Resampling, while it runs, and images as it needs them.
     pub resampling: u64,
     /// The network's image.
     pub prepared: u64,
@@ -89,7 +89,8 @@ impl MemoryEstimate {
     /// Estimates the work on a case that was read, in an engine that gives memory back
     /// ([`crate::EngineOptions::lean`]).
     pub fn of(work: &MemoryUse<'_>, case: &Case) -> MemoryEstimate {
-        let geometry = case.image().geometry();
+        let geometry = case.geometry();
+        let [images, made] = case.image_bytes();
         let (from, spacing) = (geometry.extent.zyx(), geometry.spacing.zyx());
         let from = from.map(|size| size as u64);
         let voxels: u64 = from.iter().product();
@@ -106,7 +107,7 @@ impl MemoryEstimate {
         for task in work.tasks {
             let to = target(task);
             prepared = prepared.max(FLOAT * channels * to.iter().product::<u64>());
-            resampling = resampling.max(FLOAT * between(from, to) + mask(task, voxels));
+            resampling = resampling.max(made + FLOAT * between(from, to) + mask(task, voxels));
         }
         let (mut sums, mut most) = (0, 0);
         for group in group_tasks(work.tasks, work.together) {
@@ -124,7 +125,7 @@ impl MemoryEstimate {
             most = most.max(group.len() as u64);
         }
         MemoryEstimate {
-            images: FLOAT * channels * voxels,
+            images,
             resampling,
             prepared,
             sums,
@@ -186,13 +187,13 @@ fn network(pieces: &Pieces, batch: u64) -> u64 {
     let batch = if main.batches() { batch } else { 1 };
     let running = |found: &Footprint| {
         let working = (found.activation_bytes as f64 * WORKING_SHARE) as u64;
-        // Outputs are copied out of the engine before it forgets its own.
-        batch * (found.activation_bytes + working + found.output_bytes)
+        batch * (found.activation_bytes + working)
     };
-    let decoding = running(main.footprint());
+    // Logits are copied out of the engine before it forgets its own.
+    let decoding = running(main.footprint()) + batch * main.footprint().output_bytes;
     match pieces.encoder() {
         None => decoding,
-        // The features are the decoder's inputs, which are part of its activations.
+        // The features are lent to the decoder; its inputs are part of its activations.
         Some(encoder) => decoding.max(running(encoder.footprint())),
     }
 }

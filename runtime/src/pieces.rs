@@ -185,20 +185,20 @@ impl Predictor for PairedModel<'_> {
     ) -> Result<(), RuntimeError> {
         let windows = image.dim().0;
         let image = (uniseg_onnx::IMAGE, TensorView::F32(image.into_dyn()));
-        let features = self.encoder.run(&[image])?;
-        for (index, task) in tasks.iter().enumerate() {
-            let task = Array1::from_elem(1, i64::from(*task));
-            let mut inputs: Vec<(&str, TensorView<'_>)> = features
-                .iter()
-                .map(|(name, tensor)| (name.as_str(), tensor.view()))
-                .collect();
-            inputs.push((uniseg_onnx::TASK, TensorView::I64(task.view().into_dyn())));
-            let outputs = self.decoder.run(&inputs)?;
-            each(
-                index,
-                logits(outputs, self.network, windows, self.decoder.name())?,
-            )?;
-        }
-        Ok(())
+        let (decoder, network) = (&mut self.decoder, self.network);
+        self.encoder.lend(&[image], &mut |features| {
+            for (index, task) in tasks.iter().enumerate() {
+                let task = Array1::from_elem(1, i64::from(*task));
+                let task = TensorView::I64(task.view().into_dyn());
+                let mut inputs: Vec<(&str, TensorView<'_>)> = features
+                    .iter()
+                    .map(|(name, tensor)| (*name, tensor.view()))
+                    .collect();
+                inputs.push((uniseg_onnx::TASK, task));
+                let outputs = decoder.run(&inputs)?;
+                each(index, logits(outputs, network, windows, decoder.name())?)?;
+            }
+            Ok(())
+        })
     }
 }

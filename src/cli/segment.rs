@@ -128,6 +128,9 @@ impl Segment {
         for warning in case.warnings() {
             report::note(&format!("warning: {warning}"));
         }
+        if self.memory.is_some() {
+            case.compact();
+        }
         let (options, together) = self.fit(pieces, &case, &choice.tasks, options, 0)?;
         let mut merge = self.merge(&choice.tasks, &case)?;
         let mut engines = self.open(pieces, &cancel)?;
@@ -154,7 +157,7 @@ impl Segment {
                         if let Some(outputs) = place.and_then(|place| outputs.get(place)) {
                             outputs.write(segmentation, case.header())?;
                             if let Some(path) = &outputs.preview {
-                                preview::write(path, case.image(), segmentation)?;
+                                preview::write(path, &case.image(), segmentation)?;
                             }
                             progress.finish();
                             report::result(&table(segmentation, &outputs.labels));
@@ -180,7 +183,7 @@ impl Segment {
         }
         ensure!(failed == 0, "{failed} of {} tasks failed", tasks.len());
         if let Some(merge) = merge {
-            let merged = merge.finish(case.image().geometry().spacing.voxel_ml());
+            let merged = merge.finish(case.geometry().spacing.voxel_ml());
             write_merge(&merged, &case, &self.output)?;
         }
         Ok(Outcome::Done)
@@ -254,7 +257,7 @@ impl Segment {
             return Ok(None);
         }
         let tasks: Vec<&Task> = tasks.iter().collect();
-        let extent = case.image().geometry().extent.zyx();
+        let extent = case.geometry().extent.zyx();
         Ok(Some(Merge::new(&tasks, &self.priority, extent)?))
     }
 }

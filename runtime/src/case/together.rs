@@ -11,7 +11,7 @@ use uniseg_imaging::{Preprocessed, Volume};
 use uniseg_onnx::{Manifest, Task};
 
 use super::{
-    Case, Preparation, Progress, Segmentation,
+    Case, Channel, Preparation, Progress, Segmentation,
     coarse::region,
     file_name,
     restoring::{Probabilities, Restoring},
@@ -253,8 +253,8 @@ impl Case {
             None => {
                 progress(Progress::Preprocessing(task));
                 let recipe = wanted.recipe(&task.name)?;
-                let volumes: Vec<&Volume<f32>> =
-                    self.images.iter().map(|image| &image.volume).collect();
+                let volumes: Vec<_> = self.images.iter().map(Channel::volume).collect();
+                let volumes: Vec<&Volume<f32>> = volumes.iter().map(AsRef::as_ref).collect();
                 recipe
                     .apply(&volumes)
                     .map_err(|source| RuntimeError::Preprocess {
@@ -283,6 +283,6 @@ impl Case {
             inputs: self.paths.iter().map(|path| file_name(path)).collect(),
             warnings: self.warnings.clone(),
         };
-        Statistics::count(labels.view(), self.image().geometry(), origin)
+        Statistics::count(labels.view(), self.geometry(), origin)
     }
 }

@@ -14,7 +14,7 @@ use ::ort::{
     },
     logging::LogLevel,
     session::{
-        NoSelectedOutputs, RunOptions, Session, SessionInputValue,
+        NoSelectedOutputs, RunOptions, Session, SessionInputValue, SessionOutputs,
         builder::{GraphOptimizationLevel, SessionBuilder},
     },
     value::{DynValue, TensorElementType, TensorRef, ValueRef},
@@ -22,7 +22,7 @@ use ::ort::{
 use ndarray::CowArray;
 
 use super::{
-    ComputedOn, Engine, EngineKind, EngineOptions,
+    ComputedOn, Engine, EngineKind, EngineOptions, Outputs,
     choice::Choice,
     guard::guard,
     memory::out_of_memory,
@@ -263,7 +263,14 @@ fn unavailable(loaded: &Loaded, device: Device, said: &str) -> RuntimeError {
         };
     }
     let reason = if missing.is_empty() {
-        format!("ONNX Runtime cannot load its provider: {said}")
+        let library = loaded.provider_library(device).unwrap_or_default();
+        format!(
+            "ONNX Runtime cannot load its provider from {}: {said}; if that file is damaged, or of \
+             another version than {}, `{}` installs one that fits",
+            library.display(),
+            loaded.version,
+            device.flavour().install_command(),
+        )
     } else {
         format!(
             "{} not on this machine, or not on the loader's path (LD_LIBRARY_PATH): {}; ONNX \
@@ -453,20 +460,56 @@ impl Engine for OrtEngine {
         &mut self,
         inputs: &[(&str, TensorView<'_>)],
     ) -> Result<Vec<(String, Tensor)>, RuntimeError> {
+        let (name, outputs) = self.outputs(inputs)?;
+        guard(name, || {
+            outputs
+                .iter()
+                .map(|(name, value)| Ok((name.to_owned(), owned(&value)?)))
+                .collect::<::ort::Result<_>>()
+                .map_err(|source| run_error(name, source))
+        })
+    }
+
+    fn lend(
+        &mut self,
+        inputs: &[(&str, TensorView<'_>)],
+        take: &mut Outputs<'_>,
+    ) -> Result<(), RuntimeError> {
+        let (name, outputs) = self.outputs(inputs)?;
+        let views = guard(name, || {
+            outputs
+                .keys()
+                .filter_map(|name| Some((name, outputs.get(name)?)))
+                .map(|(name, value)| Ok((name, view(value)?)))
+                .collect::<::ort::Result<Vec<_>>>()
+                .map_err(|source| run_error(name, source))
+        })?;
+        take(&views)
+    }
+}
+
+impl OrtEngine {
+    /// Runs the session; returns the engine's name for messages, and the outputs where they lie.
+    fn outputs(
+        &mut self,
+        inputs: &[(&str, TensorView<'_>)],
+    ) -> Result<(&str, SessionOutputs<'_>), RuntimeError> {
         let OrtEngine {
             name,
             session,
             stop,
             ..
         } = self;
-        guard(name, || {
+        let (name, stop) = (&**name, &*stop);
+        let outputs = guard(name, move || {
             compute(session, &stop.run_options, inputs).map_err(|source| {
                 match stop.cancel.is_cancelled() {
                     true => RuntimeError::Cancelled,
                     false => run_error(name, source),
                 }
             })
-        })
+        })?;
+        Ok((name, outputs))
     }
 }
 
@@ -476,11 +519,11 @@ enum Contiguous<'a> {
     I64(CowArray<'a, i64, ndarray::IxDyn>),
 }
 
-fn compute(
-    session: &mut Session,
-    run_options: &RunOptions<NoSelectedOutputs>,
+fn compute<'r>(
+    session: &'r mut Session,
+    run_options: &'r RunOptions<NoSelectedOutputs>,
     inputs: &[(&str, TensorView<'_>)],
-) -> ::ort::Result<Vec<(String, Tensor)>> {
+) -> ::ort::Result<SessionOutputs<'r>> {
     let contiguous: Vec<(&str, Contiguous<'_>)> = inputs
         .iter()
         .map(|(name, tensor)| match tensor {
@@ -498,18 +541,20 @@ fn compute(
             Ok((*name, value))
         })
         .collect::<::ort::Result<_>>()?;
-    let outputs = session.run_with_options(values, run_options)?;
-    outputs
-        .iter()
-        .map(|(name, value)| Ok((name.to_owned(), extract(&value)?)))
-        .collect()
+    session.run_with_options(values, run_options)
 }
 
-fn extract(value: &ValueRef<'_>) -> ::ort::Result<Tensor> {
-    let value: &DynValue = value;
+fn owned(value: &ValueRef<'_>) -> ::ort::Result<Tensor> {
+    Ok(match view(value)? {
+        TensorView::I64(array) => Tensor::I64(array.to_owned()),
+        TensorView::F32(array) => Tensor::F32(array.to_owned()),
+    })
+}
+
+fn view(value: &DynValue) -> ::ort::Result<TensorView<'_>> {
     Ok(match value.dtype().tensor_type() {
-        Some(TensorElementType::Int64) => Tensor::I64(value.try_extract_array()?.to_owned()),
-        _ => Tensor::F32(value.try_extract_array()?.to_owned()),
+        Some(TensorElementType::Int64) => TensorView::I64(value.try_extract_array()?),
+        _ => TensorView::F32(value.try_extract_array()?),
     })
 }
 

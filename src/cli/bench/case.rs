@@ -191,7 +191,7 @@ impl BenchCase {
         let gflop = model.footprint().flops as f64 / 1e9 * run * f64::from(views);
         Ok(Row {
             growth,
-            voxels: case.image().voxels().len(),
+            voxels: case.geometry().extent.zyx().iter().product(),
             windows: windows.windows,
             skipped: windows.skipped,
             read_s: seconds(read),

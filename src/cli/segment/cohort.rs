@@ -220,7 +220,14 @@ fn pipeline(
         // Within a bound only one case is in memory.
         let read: Box<dyn Iterator<Item = (usize, anyhow::Result<Case>)> + '_> =
             match command.memory {
-                Some(_) => Box::new(jobs.iter().map(read_images).enumerate()),
+                Some(_) => {
+                    let compact = |job| {
+                        let mut case = read_images(job)?;
+                        case.compact();
+                        Ok(case)
+                    };
+                    Box::new(jobs.iter().map(compact).enumerate())
+                }
                 None => {
                     scope.spawn(|| read_all(jobs, &cancel, ready));
                     Box::new(read.into_iter())
@@ -266,7 +273,7 @@ fn pipeline(
                     }
                 }
                 if let Some(merge) = merge {
-                    let merged = merge.finish(case.image().geometry().spacing.voxel_ml());
+                    let merged = merge.finish(case.geometry().spacing.voxel_ml());
                     let header = case.header().clone();
                     let message = Message::Merged(Box::new(merged), header, index);
                     finished.send(message).context("the writing thread ended")?;
