@@ -1,6 +1,5 @@
 //! Real volumes for what must be measured: ranges of activations, and what fewer bits cost.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -9,7 +8,7 @@ use uniseg_export::{CalibrationError, Calibrator, Readings};
 use uniseg_onnx::proto::ModelProto;
 use uniseg_onnx::{IMAGE, Manifest, TASK, Task, encode};
 use uniseg_runtime::{
-    Case, EngineOptions, Model, RuntimeError, Sample, Tensor, TensorView, case_and_channel,
+    Case, CohortError, EngineOptions, Model, RuntimeError, Sample, Tensor, TensorView, find_cases,
     open_engine, sample_windows, select_tasks,
 };
 
@@ -18,32 +17,9 @@ use uniseg_imaging::ndarray::Array1;
 /// Why there are no windows to measure on.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
-    /// A folder cannot be listed.
-    #[error("cannot read the folder {}", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A folder without images.
-    #[error("{} holds no image (.nii or .nii.gz)", path.display())]
-    NoImages {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// A case of several files lacks one of them.
-    #[error("case {case} in {} has {found} files, but not all of _0000 to _{last:04}", path.display())]
-    Gap {
-        /// The folder.
-        path: PathBuf,
-        /// Name of the case.
-        case: String,
-        /// Files found.
-        found: usize,
-        /// Highest channel found.
-        last: u32,
-    },
+    /// The folder is no folder of cases, or a case lacks a channel.
+    #[error(transparent)]
+    Cases(#[from] CohortError),
     /// A case does not fit the model's tasks, or cannot be read.
     #[error("cannot use {} to measure the model", path.display())]
     Case {
@@ -138,42 +114,16 @@ impl Source {
 }
 
 /// The files of each case at `path`, in the order of their names.
-fn cases(path: &Path) -> Result<Vec<Vec<PathBuf>>, SampleError> {
+fn cases(path: &Path) -> Result<Vec<Vec<PathBuf>>, CohortError> {
     if !path.is_dir() {
         return Ok(vec![vec![path.to_owned()]]);
     }
-    let failed = |source| SampleError::Folder {
-        path: path.to_owned(),
-        source,
-    };
-    let mut cases: BTreeMap<String, BTreeMap<u32, PathBuf>> = BTreeMap::new();
-    for entry in std::fs::read_dir(path).map_err(failed)? {
-        let file = entry.map_err(failed)?.path();
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let Some((case, channel)) = case_and_channel(&name) else {
-            continue;
-        };
-        let case = case.to_owned();
-        cases.entry(case).or_default().insert(channel, file);
-    }
-    if cases.is_empty() {
-        return Err(SampleError::NoImages {
-            path: path.to_owned(),
-        });
-    }
+    let cases = find_cases(path)?.unwrap_or_default();
     cases
         .into_iter()
-        .map(|(case, channels)| {
-            let last = channels.keys().next_back().copied().unwrap_or(0);
-            match channels.len() == last as usize + 1 {
-                true => Ok(channels.into_values().collect()),
-                false => Err(SampleError::Gap {
-                    path: path.to_owned(),
-                    case,
-                    found: channels.len(),
-                    last,
-                }),
-            }
+        .map(|case| {
+            case.check()?;
+            Ok(case.images)
         })
         .collect()
 }
@@ -247,11 +197,11 @@ mod tests {
     #[test]
     fn a_folder_without_cases_and_a_case_with_a_gap_are_refused() {
         let error = cases(folder(&["notes.txt"]).path()).unwrap_err();
-        assert!(error.to_string().contains("holds no image"), "{error}");
+        assert!(error.to_string().contains("holds no NIfTI file"), "{error}");
         let error = cases(folder(&["a_0000.nii", "a_0002.nii"]).path()).unwrap_err();
-        assert!(error.to_string().contains("_0000 to _0002"), "{error}");
+        assert!(error.to_string().contains("_0001"), "{error}");
         let error = cases(folder(&["a_0001.nii"]).path()).unwrap_err();
-        assert!(matches!(error, SampleError::Gap { .. }), "{error}");
+        assert!(matches!(error, CohortError::Gap { .. }), "{error}");
     }
 
     #[test]

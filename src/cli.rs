@@ -1,6 +1,5 @@
 //! What can be typed. Each command's work is in its own file.
 
-#[cfg(feature = "train")]
 mod bench;
 #[cfg(feature = "train")]
 mod demo;
@@ -40,7 +39,8 @@ use uniseg_runtime::{ConvSearch, CudaOptions, Device, EngineKind, EngineOptions,
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 done, 1 a check failed, 2 could not run.\n\
+    after_help = "Exit codes: 0 done, 1 a check or some of many cases failed, 2 could not run (a device that \
+    was named and is not there included), 130 stopped by Ctrl-C.\n\
     Try `uniseg demo` first: it trains a small model on synthetic patients and shows what it does."
 )]
 pub(crate) struct Cli {
@@ -71,7 +71,6 @@ enum Command {
     Tune(tune::Tune),
     Doctor(doctor::Doctor),
     Runtime(runtime::Runtime),
-    #[cfg(feature = "train")]
     Bench(bench::Bench),
     #[cfg(feature = "train")]
     Demo(demo::Demo),
@@ -107,7 +106,6 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Tune(command) => tune::run(command),
         Command::Doctor(command) => doctor::run(command),
         Command::Runtime(command) => runtime::run(command),
-        #[cfg(feature = "train")]
         Command::Bench(command) => bench::run(command),
         #[cfg(feature = "train")]
         Command::Demo(command) => demo::run(command),
@@ -194,6 +192,7 @@ impl EngineArgs {
                 tf32: self.tf32,
                 ..CudaOptions::default()
             },
+            ..EngineOptions::default()
         }
     }
 }

@@ -108,6 +108,41 @@ fn a_bad_case_does_not_stop_the_others_and_finished_ones_are_skipped() {
 }
 
 #[test]
+fn what_was_made_otherwise_is_made_again_unless_it_is_to_be_kept() {
+    let (_folder, input, output) = cases(&["a.nii", "b.nii"]);
+    let all = |state| [("a", state), ("b", state)];
+    expect(&segment(&input, &output, &[]), 0, &all("done"));
+    let record = output.join("a.json");
+    let written = std::fs::read_to_string(&record).unwrap();
+    for (field, other) in [
+        ("\"precision\": \"f32\"", "\"precision\": \"bf16\""),
+        ("\"device\": \"cpu\"", "\"device\": \"cuda\""),
+        // A record of a version that did not say.
+        ("\"device\": \"cpu\"", "\"device\": null"),
+    ] {
+        assert!(written.contains(field), "{written}");
+        std::fs::write(&record, written.replace(field, other)).unwrap();
+        let kept = segment(&input, &output, &["--keep-finished"]);
+        expect(&kept, 0, &all("skipped"));
+        let again = segment(&input, &output, &[]);
+        expect(&again, 0, &[("a", "done"), ("b", "skipped")]);
+        let note = "1 finished case(s) were made on another device or in another precision";
+        assert!(again.stderr.contains(note), "{}", again.stderr);
+        expect(&segment(&input, &output, &[]), 0, &all("skipped"));
+        assert_eq!(std::fs::read_to_string(&record).unwrap(), written);
+    }
+}
+
+#[test]
+fn a_case_that_lacks_a_channel_fails_and_the_others_do_not() {
+    let (_folder, input, output) = cases(&["a_0000.nii", "b_0000.nii", "b_0002.nii"]);
+    let found = segment(&input, &output, &[]);
+    expect(&found, 1, &[("a", "done"), ("b", "failed")]);
+    let said = "case b has no file of channel _0001, but b_0000.nii, b_0002.nii";
+    assert!(found.stdout.contains(said), "{}", found.stdout);
+}
+
+#[test]
 fn a_case_of_many_is_the_case_alone() {
     let (folder, input, output) = cases(&["a.nii.gz", "b.nii.gz"]);
     expect(

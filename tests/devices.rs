@@ -123,6 +123,36 @@ fn a_provider_whose_library_is_missing_is_an_error_that_names_it() {
     verify(&["--ort-lib", copy, "--device", "cpu"]).succeeds();
 }
 
+/// A provider library that is none, and one that belongs to another version.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn a_provider_whose_library_is_wrong_is_an_error_with_a_remedy() {
+    let complete = openvino_library();
+    let complete = std::path::Path::new(&complete);
+    let folder = tempfile::tempdir().unwrap();
+    let beside = complete.parent().unwrap();
+    let library = folder.path().join(complete.file_name().unwrap());
+    fs::copy(complete, &library).unwrap();
+    let shared = "libonnxruntime_providers_shared.so";
+    fs::copy(beside.join(shared), folder.path().join(shared)).unwrap();
+    let provider = folder.path().join("libonnxruntime_providers_openvino.so");
+    let library = library.to_str().unwrap();
+    let refuses = || {
+        verify(&["--ort-lib", library, "--device", "openvino"]).refuses(&[
+            "the device openvino is not available",
+            "libonnxruntime_providers_openvino.so",
+            "of another version than 1.24",
+            "uniseg runtime install --openvino",
+        ]);
+    };
+    fs::write(&provider, "not a library").unwrap();
+    refuses();
+    // A library of ONNX Runtime, but not the one that this version would load.
+    fs::copy(ort::library(), &provider).unwrap();
+    refuses();
+    verify(&["--ort-lib", library, "--device", "cpu"]).succeeds();
+}
+
 #[test]
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn openvino_computes_the_same_in_f32_and_nearly_in_bf16() {
@@ -195,6 +225,8 @@ fn doctor_finds_the_library_and_says_what_does_not_work() {
         row.unwrap()["problem"].clone()
     };
     assert_eq!(problem("cpu"), Value::Null);
+    let cuda = findings["cuda_libraries"].as_array().unwrap();
+    assert!(cuda.iter().any(|library| library["name"] == "libcudnn"));
     assert!(problem("cuda").is_string());
     let absent = uniseg(["doctor", "--ort-lib", "no-such-library.so"]);
     assert_eq!(absent.code, Some(1), "{}", absent.stdout);

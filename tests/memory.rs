@@ -1,6 +1,7 @@
 //! Memory of whole cases: it does not grow with classes times volume, and it can be bounded.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use uniseg_imaging::ndarray::Array3;
@@ -11,7 +12,10 @@ use uniseg_onnx::proto::{
 use uniseg_onnx::{Artefact, IMAGE, LOGITS, TASK, sample};
 use uniseg_train::{Checkpoint, plan::paper};
 
-use crate::support::{artefacts, kept, names_in, program::PROGRAM, python::python, uniseg};
+use uniseg_runtime::{Case, MemoryEstimate, MemoryUse, Pieces, WindowOptions};
+
+use crate::support::program::PROGRAM;
+use crate::support::{artefacts, chain::chain, kept, names_in, ort, python::python, uniseg};
 
 const CLASSES: usize = 60;
 const PATCH: [usize; 3] = [16, 64, 64];
@@ -128,7 +132,7 @@ fn a_bound_that_cannot_be_kept_is_refused_before_anything_is_written() {
 }
 
 /// Bytes that a command holds at most, the program itself included.
-fn peak_of(arguments: &[&Path]) -> u64 {
+fn peak_of_export(arguments: &[&Path]) -> u64 {
     const MEASURE: &str = r#"
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -148,9 +152,70 @@ fn an_export_holds_less_than_three_times_its_file() {
     drop(checkpoint);
     let [plan, name, to] = ["--plan", "paper", "-o"].map(Path::new);
     for source in [&[plan, name][..], &[&stored]] {
-        let peak = peak_of(&[source, &[to, &file]].concat());
+        let peak = peak_of_export(&[source, &[to, &file]].concat());
         let size = std::fs::metadata(&file).unwrap().len();
         println!("{peak} bytes for a file of {size}");
         assert!(peak < 3 * size, "{peak} bytes for a file of {size}");
     }
+}
+
+/// The most memory that a process had resident, asked until it ends.
+#[cfg(target_os = "linux")]
+fn peak_of(mut child: std::process::Child) -> u64 {
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
+        peak = peak.max(kilobytes.unwrap_or(0) * 1024);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert!(child.wait().unwrap().success());
+    peak
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_estimate_is_above_what_is_used_and_not_far_above() {
+    ort::library();
+    let model = chain("memory", 3, [32, 128, 128]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("case.nii");
+    // Half of the task's spacing: what is resampled is eight times what comes of it.
+    let spacing = SpacingMm::from_zyx([1.5, 0.75, 0.75]).unwrap();
+    let zyx = [128, 256, 256];
+    let geometry = Geometry::axis_aligned(Extent::from_zyx(zyx), spacing);
+    let voxels = Array3::from_shape_fn(zyx, |(z, y, x)| ((z * 7 + y * 3 + x) % 301) as f32);
+    write_image(&path, &Volume::new(voxels, geometry).unwrap()).unwrap();
+
+    let pieces = Pieces::open(&model).unwrap();
+    let mut case = Case::read(std::slice::from_ref(&path), &mut |_| ()).unwrap();
+    case.compact();
+    let options = WindowOptions {
+        step: 1.0,
+        ..WindowOptions::of(pieces.model().manifest())
+    };
+    let work = MemoryUse {
+        pieces: &pieces,
+        tasks: &[&pieces.model().manifest().tasks[0]],
+        options,
+        together: 1,
+        merged: false,
+        waiting: 0,
+    };
+    let estimate = MemoryEstimate::of(&work, &case);
+    let output = folder.path().join("labels.nii.gz");
+    let child = Command::new(PROGRAM)
+        .args(["segment".as_ref(), model.as_os_str(), path.as_os_str()])
+        .args(["--task", "blob", "--engine", "ort", "--step", "1", "-o"])
+        .arg(&output)
+        .args(["--memory", "4G"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (used, expected) = (peak_of(child), estimate.peak());
+    println!("used {} MB, estimated {} MB", used >> 20, expected >> 20);
+    assert!(used <= expected, "{used} of {expected}: {estimate:?}");
+    assert!(expected < 2 * used, "{used} of {expected}: {estimate:?}");
 }

@@ -209,7 +209,7 @@ fn what_cannot_be_calibrated_is_refused() {
     let two = format!("whole_body={}", image.display());
     for (calibrate, expected) in [
         (None, "give a folder with --calibrate"),
-        (Some(empty.to_str().unwrap()), "holds no image"),
+        (Some(empty.to_str().unwrap()), "holds no NIfTI file"),
         (Some(broken.to_str().unwrap()), "broken.nii.gz"),
         (Some("nowhere"), "nowhere"),
         (Some(&two), "takes 2 image file(s)"),

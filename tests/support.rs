@@ -1,6 +1,7 @@
 //! What the tests share. Only these files know how things are found, made and started.
 
 pub mod artefacts;
+pub mod chain;
 pub mod compare;
 pub mod golden;
 pub mod ort;

@@ -59,8 +59,8 @@ pub use crop::BoundingBox;
 pub use error::ImagingError;
 pub use format::atomic::{abandon_writes, write_atomically};
 pub use format::nifti::{
-    HeaderWarning, NiftiChannels, NiftiFault, NiftiHeader, NiftiImage, NiftiVersion, read_nifti,
-    read_nifti_channels, write_image, write_labels,
+    HeaderWarning, NiftiChannels, NiftiFault, NiftiHeader, NiftiImage, NiftiVersion,
+    ProbabilityFile, read_nifti, read_nifti_channels, write_image, write_labels,
 };
 pub use geometry::{Affine, Extent, Geometry, SpacingMm};
 pub use intensity::{Normalization, ZScoreScope};
@@ -70,5 +70,5 @@ pub use metrics::{Agreement, SurfaceDistances, TaskAgreement, dice, label_counts
 pub use ndarray;
 pub use recipe::{Preprocessed, Recipe};
 pub use resample::{Interpolation, resample, resample_labels, separate_axis};
-pub use restore::{LabelStream, Restore};
+pub use restore::{EachSlice, LabelStream, ProbabilityStream, Restore};
 pub use volume::Volume;

@@ -1,9 +1,13 @@
 //! From the network's grid back to the voxels of the file.
 
+mod planes;
+mod probabilities;
+mod slice;
 mod stream;
 
 use ndarray::{Array3, ArrayView4};
 
+pub use self::probabilities::{EachSlice, ProbabilityStream};
 pub use self::stream::LabelStream;
 use crate::crop::BoundingBox;
 use crate::error::ImagingError;
@@ -61,6 +65,14 @@ impl Restore {
     /// Errors: [`ImagingError::ProbabilityShape`] without classes, [`ImagingError::TooManyClasses`].
     pub fn stream(&self, classes: usize) -> Result<LabelStream<'_>, ImagingError> {
         LabelStream::new(self, classes)
+    }
+
+    /// The probabilities themselves on the original grid, slice by slice, from those of `classes`
+    /// classes that come plane by plane.
+    ///
+    /// Errors: [`ImagingError::ProbabilityShape`] without classes, [`ImagingError::TooManyClasses`].
+    pub fn probabilities(&self, classes: usize) -> Result<ProbabilityStream<'_>, ImagingError> {
+        ProbabilityStream::new(self, classes)
     }
 
     /// Which probabilities make a voxel of the crop, per axis.

@@ -38,6 +38,17 @@ impl<T> Volume<T> {
         self.voxels
     }
 
+    /// The same grid with other voxels.
+    pub fn map<U>(&self, map: impl Fn(T) -> U) -> Volume<U>
+    where
+        T: Clone,
+    {
+        Volume {
+            voxels: self.voxels.mapv(map),
+            geometry: self.geometry,
+        }
+    }
+
     /// Where the voxels lie.
     pub fn geometry(&self) -> &Geometry {
         &self.geometry

@@ -1,16 +1,19 @@
 //! One patient, one examination: from image files to labels on the image's own grid.
 
+mod channel;
 mod coarse;
 mod preparation;
 mod restoring;
 mod together;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array3;
-use uniseg_imaging::{NiftiHeader, NiftiImage, Preprocessed, Volume, read_nifti};
+use uniseg_imaging::{Geometry, NiftiHeader, NiftiImage, Preprocessed, Volume, read_nifti};
 use uniseg_onnx::Task;
 
+use self::channel::Channel;
 use self::preparation::Preparation;
 pub use self::together::{Request, Timing, Together, group_tasks};
 use crate::{Engine, Model, RuntimeError, Statistics, WindowOptions, WindowProgress};
@@ -37,7 +40,7 @@ pub enum Progress<'a> {
 #[derive(Debug)]
 pub struct Case {
     paths: Vec<PathBuf>,
-    images: Vec<NiftiImage>,
+    images: Vec<Channel>,
     warnings: Vec<String>,
     /// The last preprocessing and what it was for. Only one is kept: a resampled volume may be
     /// larger than the image itself.
@@ -88,7 +91,7 @@ impl Case {
                     .iter()
                     .map(|warning| format!("{name}: {warning}")),
             );
-            images.push(image);
+            images.push(image.into());
         }
         check_grids(paths, &images)?;
         Ok(Case {
@@ -114,11 +117,11 @@ impl Case {
             return Err(RuntimeError::NoImages);
         }
         let image = |volume: Volume<f32>| {
-            Ok(NiftiImage {
+            Ok(Channel::from(NiftiImage {
                 header: NiftiHeader::for_geometry(volume.geometry())?,
                 volume,
                 warnings: Vec::new(),
-            })
+            }))
         };
         let images = volumes
             .into_iter()
@@ -140,8 +143,27 @@ impl Case {
     }
 
     /// The first channel, for a preview.
-    pub fn image(&self) -> &Volume<f32> {
-        &self.first().volume
+    pub fn image(&self) -> Cow<'_, Volume<f32>> {
+        self.first().volume()
+    }
+
+    /// The first channel's grid, on which the labels are.
+    pub fn geometry(&self) -> &Geometry {
+        self.first().geometry()
+    }
+
+    /// Keeps channels of whole numbers, which is what scanners write, in 16 bits: half of the
+    /// memory, and some time where a task needs them.
+    pub fn compact(&mut self) {
+        self.images.iter_mut().for_each(Channel::compact);
+    }
+
+    /// Bytes of the channels as they are kept, and of what is made of them to preprocess them.
+    pub(crate) fn image_bytes(&self) -> [u64; 2] {
+        self.images.iter().fold([0, 0], |[kept, made], image| {
+            let [more_kept, more_made] = image.bytes();
+            [kept + more_kept, made + more_made]
+        })
     }
 
     /// The first channel's header, which label maps are written like.
@@ -149,7 +171,7 @@ impl Case {
         &self.first().header
     }
 
-    fn first(&self) -> &NiftiImage {
+    fn first(&self) -> &Channel {
         // `Case::read` refuses a case without files.
         &self.images[0]
     }
@@ -181,10 +203,8 @@ pub fn segment_case(
 }
 
 /// The channels of one case must be one grid: a network sees them voxel by voxel.
-fn check_grids(paths: &[PathBuf], images: &[NiftiImage]) -> Result<(), RuntimeError> {
-    let mut channels = paths
-        .iter()
-        .zip(images.iter().map(|image| image.volume.geometry()));
+fn check_grids(paths: &[PathBuf], images: &[Channel]) -> Result<(), RuntimeError> {
+    let mut channels = paths.iter().zip(images.iter().map(Channel::geometry));
     let Some((first, expected)) = channels.next() else {
         return Ok(());
     };

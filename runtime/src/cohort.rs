@@ -8,7 +8,6 @@ mod shard;
 use std::path::{Path, PathBuf};
 
 pub use self::error::CohortError;
-pub use self::files::case_and_channel;
 pub use self::shard::Shard;
 
 /// The images of one case, not read yet.
@@ -20,6 +19,28 @@ pub struct CohortCase {
     pub images: Vec<PathBuf>,
     /// The task, where the table says one.
     pub task: Option<String>,
+    /// The lowest channel number that no file has, if a higher one has a file.
+    pub missing: Option<u32>,
+}
+
+impl CohortCase {
+    /// Whether the files' names leave no channel out.
+    ///
+    /// Errors: [`CohortError::Gap`].
+    pub fn check(&self) -> Result<(), CohortError> {
+        match self.missing {
+            None => Ok(()),
+            Some(missing) => Err(CohortError::Gap {
+                case: self.name.clone(),
+                missing,
+                found: self
+                    .images
+                    .iter()
+                    .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+                    .collect(),
+            }),
+        }
+    }
 }
 
 /// Finds the cases that `input` means; nothing if it is the name of an image file.
@@ -30,7 +51,8 @@ pub struct CohortCase {
 ///   optionally `task`; paths are relative to the table's folder.
 ///
 /// Files called `CASE_0000.nii.gz`, `CASE_0001.nii.gz`, ... are the channels of one case, as
-/// nnU-Net names them; any other file is a case of its own. Cases are sorted by name, those of a
+/// nnU-Net names them; any other file is a case of its own. A case whose numbers leave a channel
+/// out is found, and says so in [`CohortCase::check`]. Cases are sorted by name, those of a
 /// table stay in its order.
 ///
 /// Errors: [`CohortError`].

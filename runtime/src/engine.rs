@@ -18,21 +18,81 @@ pub(crate) use memory::out_of_memory;
 pub use probe::{LibraryProbe, ProviderProbe, probe_library};
 pub use providers::CudaOptions;
 
-use crate::{Device, Model, Precision, RuntimeError, Tensor, TensorView};
+use crate::{CancelToken, Device, Model, Precision, RuntimeError, Tensor, TensorView};
+
+/// Takes the outputs of a run while they are lent.
+pub type Outputs<'a> = dyn FnMut(&[(&str, TensorView<'_>)]) -> Result<(), RuntimeError> + 'a;
 
 /// Runs one artefact: named tensors in, named tensors out.
 pub trait Engine: Send {
     /// Name, version and device, as in `onnxruntime 1.32.0 (cpu)`.
     fn name(&self) -> &str;
 
+    /// What it computes on; on the processor in f32 unless it says otherwise.
+    fn computed_on(&self) -> ComputedOn {
+        ComputedOn::default()
+    }
+
     /// Runs the network once.
     ///
     /// Returns every output of the graph in the graph's order.
-    /// Errors: [`RuntimeError::Run`] with the engine's own words.
+    /// Errors: [`RuntimeError::Run`] with the engine's own words, [`RuntimeError::Cancelled`] if
+    /// somebody used [`EngineOptions::cancel`] meanwhile and the engine can stop within a run.
     fn run(
         &mut self,
         inputs: &[(&str, TensorView<'_>)],
     ) -> Result<Vec<(String, Tensor)>, RuntimeError>;
+
+    /// Runs the network once and lends every output to `take`, without a copy where the engine can:
+    /// the features of a large window are half a gigabyte.
+    ///
+    /// Errors: those of [`Engine::run`] and of `take`.
+    fn lend(
+        &mut self,
+        inputs: &[(&str, TensorView<'_>)],
+        take: &mut Outputs<'_>,
+    ) -> Result<(), RuntimeError> {
+        let outputs = self.run(inputs)?;
+        let views: Vec<(&str, TensorView<'_>)> = outputs
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor.view()))
+            .collect();
+        take(&views)
+    }
+}
+
+/// What decides the numbers that come out: results made on the same are the same to rounding,
+/// whatever the engine's version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ComputedOn {
+    /// The device; never [`Device::Auto`].
+    pub device: Device,
+    /// The precision; never [`Precision::Auto`].
+    pub precision: Precision,
+}
+
+impl Default for ComputedOn {
+    fn default() -> ComputedOn {
+        ComputedOn {
+            device: Device::Cpu,
+            precision: Precision::F32,
+        }
+    }
+}
+
+impl ComputedOn {
+    /// Whether results of the two are interchangeable: one precision, and one kind of device,
+    /// whichever of several GPUs it is.
+    pub fn is_alike(self, other: ComputedOn) -> bool {
+        let kind = |device: Device| device.provider();
+        self.precision == other.precision && kind(self.device) == kind(other.device)
+    }
+}
+
+impl fmt::Display for ComputedOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.device, self.precision)
+    }
 }
 
 /// Which engine to use.
@@ -72,6 +132,11 @@ pub struct EngineOptions {
     pub precision: Precision,
     /// How NVIDIA's GPUs are used.
     pub cuda: CudaOptions,
+    /// Gives memory back to the system between operations: a lower peak, and a little slower.
+    pub lean: bool,
+    /// Stops a run: ONNX Runtime's own operations are left between two of them; those that a
+    /// provider has joined into one (OpenVINO, TensorRT), and tract, end their window first.
+    pub cancel: CancelToken,
 }
 
 /// An engine that is ready to run.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use uniseg_onnx::{
-    IMAGE, Network,
+    Dim, IMAGE, Network,
     proto::{GraphProto, NodeProto},
 };
 
@@ -22,6 +22,10 @@ pub struct Footprint {
     /// use and as f32. An engine may need less where it computes in place, or more for its own
     /// working space.
     pub activation_bytes: u64,
+    /// Bytes of the inputs that are volumes, which are part of the activations.
+    pub input_bytes: u64,
+    /// Bytes of the outputs, likewise.
+    pub output_bytes: u64,
     /// Bytes of the weights.
     pub weight_bytes: u64,
 }
@@ -66,6 +70,22 @@ impl Footprint {
             zyx: network.patch_zyx.map(|size| size as u64),
         };
         let mut alive: HashMap<&str, Shape> = HashMap::from([(IMAGE, image)]);
+        // A decoder's inputs are the features of one window.
+        for input in graph.input.iter().filter(|input| input.name != IMAGE) {
+            let dims = input.tensor_type().and_then(|(_, dims)| dims);
+            if let Some([_, channels, z, y, x]) = dims.as_deref() {
+                let shape = Shape {
+                    channels: fixed(channels),
+                    zyx: [z, y, x].map(fixed),
+                };
+                alive.insert(&input.name, shape);
+            }
+        }
+        let inputs = graph.input.iter();
+        let inputs = inputs.filter_map(|input| alive.get(input.name.as_str()));
+        let input_bytes = inputs.map(|shape| shape.bytes()).sum();
+        let outputs: Vec<&str> = graph.output.iter().map(|out| out.name.as_str()).collect();
+        let mut output_bytes = 0_u64;
         let mut found = Footprint {
             weight_bytes: weights
                 .values()
@@ -87,12 +107,18 @@ impl Footprint {
                 found.flops = found.flops.saturating_add(flops);
                 for output in node.output.iter().filter(|name| !name.is_empty()) {
                     alive.insert(output, shape);
+                    if outputs.contains(&output.as_str()) {
+                        output_bytes = output_bytes.saturating_add(shape.bytes());
+                    }
                 }
             }
             let bytes = alive.values().map(|shape| shape.bytes()).sum();
             found.activation_bytes = found.activation_bytes.max(bytes);
-            alive.retain(|name, _| last_use.get(name).is_some_and(|last| *last > place));
+            let needed = |name: &str| last_use.get(name).is_some_and(|last| *last > place);
+            alive.retain(|name, _| needed(name) || outputs.contains(name));
         }
+        found.input_bytes = input_bytes;
+        found.output_bytes = output_bytes;
         found
     }
 }
@@ -147,6 +173,14 @@ fn result(node: &NodeProto, inputs: &[Shape], weight: Option<&[i64]>) -> Option<
     Some((shape, product(dims).saturating_mul(met).saturating_mul(2)))
 }
 
+/// A size that the graph says; one where it is left open.
+fn fixed(dim: &Dim) -> u64 {
+    match dim {
+        Dim::Fixed(size) => u64::try_from(*size).unwrap_or(1),
+        _ => 1,
+    }
+}
+
 fn ints<'a>(node: &'a NodeProto, name: &str) -> &'a [i64] {
     let mut attributes = node.attribute.iter();
     let found = attributes.find(|attribute| attribute.name == name);
@@ -178,6 +212,10 @@ mod tests {
         // Image and scores, then scores and logits: 24 voxels of 2 and 3, or of 3 and 3 channels.
         assert_eq!(found.activation_bytes, 24 * 6 * 4);
         assert_eq!(found.weight_bytes, 12 * 4);
+        assert_eq!(
+            (found.input_bytes, found.output_bytes),
+            (24 * 2 * 4, 24 * 3 * 4)
+        );
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod memory;
 mod merge;
 mod model;
 mod output;
+mod peak;
 mod pieces;
 mod predictor;
 mod sample;
@@ -50,28 +51,30 @@ pub use cancel::CancelToken;
 pub use case::{
     Case, CaseResult, Progress, Request, Segmentation, Timing, Together, group_tasks, segment_case,
 };
-pub use cohort::{CohortCase, CohortError, Shard, case_and_channel, find_cases};
+pub use cohort::{CohortCase, CohortError, Shard, find_cases};
 pub use compare::{
     Accuracy, Bisection, Comparison, LabelAccuracy, NodeDifference, Opener, TaskDifference,
     accuracy, bisect, compare, random_patch,
 };
 pub use device::{ConvSearch, Device, Precision, UnknownName};
 pub use engine::{
-    CudaOptions, Engine, EngineKind, EngineOptions, LibraryProbe, OpenedEngine, ProviderProbe,
-    open_engine, probe_library,
+    ComputedOn, CudaOptions, Engine, EngineKind, EngineOptions, LibraryProbe, OpenedEngine,
+    Outputs, ProviderProbe, open_engine, probe_library,
 };
 pub use error::{Cause, RuntimeError, sentence};
 pub use footprint::Footprint;
 pub use forward::forward;
 pub use library::{
-    Candidate, Flavour, InstallStep, LibraryError, LibrarySource, OrtLibrary, Problem,
-    Surroundings, cache_folder, find_ort, find_ort_for, install_ort, list_ort, missing_libraries,
+    Candidate, CudaLibrary, Flavour, InstallStep, LibraryError, LibrarySource, OrtLibrary, Problem,
+    Surroundings, cache_folder, find_cuda_libraries, find_ort, find_ort_for, install_ort, list_ort,
+    missing_libraries,
 };
 pub use machine::Machine;
-pub use memory::{MemoryBound, MemoryEstimate, fit_memory};
+pub use memory::{MemoryBound, MemoryEstimate, MemoryUse, fit_memory};
 pub use merge::{MERGED_VERSION, Merge, MergedLabel, MergedTable};
 pub use model::Model;
 pub use output::{write_labels, write_merged, write_statistics};
+pub use peak::{Peak, measure_peak, peak_memory_bytes};
 pub use pieces::{Engines, Pieces};
 pub use predictor::{EachTask, Predictor, WholeModel};
 pub use sample::{Sample, sample_windows};

@@ -12,6 +12,7 @@
 //! Nothing here loads the library: that is [`crate::open_engine`]'s part.
 
 mod cache;
+mod cuda;
 mod error;
 mod install;
 mod needed;
@@ -26,6 +27,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use cuda::{CudaLibrary, find_cuda_libraries};
 pub use error::LibraryError;
 pub use install::InstallStep;
 pub use needed::missing_libraries;

@@ -2,9 +2,13 @@
 
 use std::{fmt, num::NonZeroUsize, str::FromStr};
 
-use uniseg_onnx::Task;
+use uniseg_onnx::{Normalization, Task, ZScoreScope};
 
-use crate::{Case, Model, RuntimeError, WindowOptions};
+use crate::{Case, Footprint, Model, Pieces, RuntimeError, WindowOptions, group_tasks};
+
+/// Bytes of a voxel of an image, and of a label map.
+const FLOAT: u64 = 4;
+const LABEL: u64 = 2;
 
 /// What a process of this program holds before it has read anything.
 const PROCESS: u64 = 96 << 20;
@@ -42,111 +46,184 @@ impl fmt::Display for MemoryBound {
     }
 }
 
+/// Work that is to be done on a case.
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryUse<'a> {
+    /// The network.
+    pub pieces: &'a Pieces,
+    /// Its tasks, in groups one after another.
+    pub tasks: &'a [&'a Task],
+    /// How the window moves.
+    pub options: WindowOptions,
+    /// Most tasks in a group that runs on the same windows.
+    pub together: usize,
+    /// Whether the tasks are joined in one map as well.
+    pub merged: bool,
+    /// Label maps that wait to be written, or are written, while the next ones are made.
+    pub waiting: usize,
+}
+
 /// What a case takes, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryEstimate {
-    /// The images as they were read.
+    /// The images as they are kept, see [`Case::compact`].
     pub images: u64,
-    /// Resampling, while it runs.
+    /// Resampling, while it runs, and images as it needs them.
     pub resampling: u64,
     /// The network's image.
     pub prepared: u64,
     /// Sums of overlapping windows, and slabs on their way back. Grows with the plane and the
     /// classes, not with the length of the volume.
     pub sums: u64,
-    /// Label maps.
+    /// Label maps that are made.
     pub labels: u64,
-    /// Weights and one call of the network.
+    /// Label maps that are done: those that wait, and the merged one.
+    pub done: u64,
+    /// Weights; of a pair, of both halves.
+    pub weights: u64,
+    /// One call of the network; of a pair, of the half that needs more.
     pub network: u64,
 }
 
 impl MemoryEstimate {
-    /// Estimates `tasks`, one after another, on a case that was read. `merged` is whether they
-    /// are joined in one map.
-    pub fn of(
-        model: &Model,
-        case: &Case,
-        tasks: &[&Task],
-        options: &WindowOptions,
-        merged: bool,
-    ) -> MemoryEstimate {
-        let geometry = case.image().geometry();
+    /// Estimates the work on a case that was read, in an engine that gives memory back
+    /// ([`crate::EngineOptions::lean`]).
+    pub fn of(work: &MemoryUse<'_>, case: &Case) -> MemoryEstimate {
+        let geometry = case.geometry();
+        let [images, made] = case.image_bytes();
         let (from, spacing) = (geometry.extent.zyx(), geometry.spacing.zyx());
-        let voxels: u64 = from.iter().map(|size| *size as u64).product();
+        let from = from.map(|size| size as u64);
+        let voxels: u64 = from.iter().product();
         let channels = case.channels() as u64;
-        let network = &model.manifest().network;
-        let footprint = model.footprint();
-        let (mut resampling, mut prepared, mut sums) = (0, 0, 0);
-        for task in tasks {
-            let to: Vec<u64> = (0..3)
-                .map(|axis| {
-                    let size = spacing[axis] / task.spacing_zyx_mm[axis] * from[axis] as f64;
-                    size.round().max(1.0) as u64
-                })
-                .collect();
-            let target: u64 = to.iter().product();
-            prepared = prepared.max(4 * channels * target);
-            // One copy in and one out, between them an axis that is done.
-            resampling = resampling.max(2 * 4 * voxels.max(target));
-            let depth = (network.patch_zyx[0] as u64).min(to[0]);
-            let plane = to[1] * to[2];
-            let classes = task.labels.len() as u64;
-            // The sums and their weight; a slab that is made, one that waits, one on its way.
-            sums = sums.max(4 * depth * plane * (classes + 1) + 3 * 4 * depth * plane * classes);
-        }
-        let batch = if model.batches() {
-            options.batch.get() as u64
-        } else {
-            1
+        let patch = work.pieces.model().manifest().network.patch_zyx;
+        let patch = patch.map(|size| size as u64);
+        let target = |task: &Task| -> [u64; 3] {
+            [0, 1, 2].map(|axis| {
+                let size = spacing[axis] / task.spacing_zyx_mm[axis] * from[axis] as f64;
+                size.round().max(1.0) as u64
+            })
         };
-        let activations = footprint.activation_bytes * batch;
+        let (mut resampling, mut prepared) = (0, 0);
+        for task in work.tasks {
+            let to = target(task);
+            prepared = prepared.max(FLOAT * channels * to.iter().product::<u64>());
+            resampling = resampling.max(made + FLOAT * between(from, to) + mask(task, voxels));
+        }
+        let (mut sums, mut most) = (0, 0);
+        for group in group_tasks(work.tasks, work.together) {
+            let (mut group_sums, mut slab) = (0, 0);
+            for task in &group {
+                let to = target(task);
+                let plane = patch[0].min(to[0]) * to[1] * to[2];
+                let classes = task.labels.len() as u64;
+                // The sums, their weight, and the window that is added.
+                group_sums += plane * (classes + 1) + patch.iter().product::<u64>() * classes;
+                slab = slab.max(plane * classes);
+            }
+            // A slab that is made, one that waits, one on its way.
+            sums = sums.max(FLOAT * (group_sums + 3 * slab));
+            most = most.max(group.len() as u64);
+        }
         MemoryEstimate {
-            images: 4 * channels * voxels,
+            images,
             resampling,
             prepared,
             sums,
-            // The one that is made, and in a cohort one that waits and one that is written.
-            labels: 2 * voxels * (3 + u64::from(merged)),
-            network: model.bytes().len() as u64
-                + 2 * footprint.weight_bytes
-                + activations
-                + (activations as f64 * WORKING_SHARE) as u64,
+            labels: LABEL * voxels * most,
+            done: LABEL * voxels * (work.waiting as u64 + u64::from(work.merged)),
+            weights: weights(work.pieces),
+            network: network(work.pieces, work.options.batch.get() as u64),
         }
     }
 
     /// The most that is there at one time.
     pub fn peak(&self) -> u64 {
-        let always = PROCESS + self.images + self.prepared;
+        let always = PROCESS + self.images + self.prepared + self.done + self.weights;
         let preparing = always + self.resampling;
         let running = always + self.sums + self.labels + self.network;
         preparing.max(running)
     }
 }
 
-/// Lowers the batch until the case fits into `bound`.
+/// Voxels between the image and the network's image: axes are resampled one after another, the
+/// most shrinking first, and the one before is there while the next is made.
+fn between(from: [u64; 3], to: [u64; 3]) -> u64 {
+    let mut axes = [0, 1, 2];
+    let growth = |axis: usize| to[axis] as f64 / from[axis].max(1) as f64;
+    axes.sort_by(|a, b| growth(*a).total_cmp(&growth(*b)));
+    let (mut size, mut before, mut most) = (from, 0, 0);
+    for axis in axes.into_iter().filter(|axis| from[*axis] != to[*axis]) {
+        size[axis] = to[axis];
+        let now: u64 = size.iter().product();
+        most = most.max(before + now);
+        before = now;
+    }
+    most
+}
+
+/// Bytes of the mask of voxels that are not zero, where a task's normalisation needs one: what is
+/// inside, what is not reached from outside, and the same as numbers to be resampled.
+fn mask(task: &Task, voxels: u64) -> u64 {
+    let nonzero = Normalization::ZScore {
+        scope: ZScoreScope::Nonzero,
+    };
+    let needed = task
+        .channels
+        .iter()
+        .any(|channel| channel.normalization == nonzero);
+    u64::from(needed) * (2 + FLOAT) * voxels
+}
+
+/// What an engine keeps of the file's weights: them, and a copy in the order that its products
+/// like.
+fn weights(pieces: &Pieces) -> u64 {
+    let of = |model: &Model| model.bytes().len() as u64 + 2 * model.footprint().weight_bytes;
+    of(pieces.model()) + pieces.encoder().map_or(0, of)
+}
+
+/// A call of the network with `batch` windows.
+fn network(pieces: &Pieces, batch: u64) -> u64 {
+    let main = pieces.model();
+    let batch = if main.batches() { batch } else { 1 };
+    let running = |found: &Footprint| {
+        let working = (found.activation_bytes as f64 * WORKING_SHARE) as u64;
+        batch * (found.activation_bytes + working)
+    };
+    // Logits are copied out of the engine before it forgets its own.
+    let decoding = running(main.footprint()) + batch * main.footprint().output_bytes;
+    match pieces.encoder() {
+        None => decoding,
+        // The features are lent to the decoder; its inputs are part of its activations.
+        Some(encoder) => decoding.max(running(encoder.footprint())),
+    }
+}
+
+/// Lowers the batch, then the number of tasks that run together, until the case fits into `bound`.
+/// Returns the work that does.
 ///
-/// Errors: [`RuntimeError::MemoryBound`] if one window at a time does not fit either.
-pub fn fit_memory(
+/// Errors: [`RuntimeError::MemoryBound`] if one window and one task at a time do not fit either.
+pub fn fit_memory<'a>(
     bound: MemoryBound,
-    model: &Model,
+    mut work: MemoryUse<'a>,
     case: &Case,
-    tasks: &[&Task],
-    mut options: WindowOptions,
-    merged: bool,
-) -> Result<WindowOptions, RuntimeError> {
+) -> Result<MemoryUse<'a>, RuntimeError> {
     loop {
-        let estimate = MemoryEstimate::of(model, case, tasks, &options, merged);
+        let estimate = MemoryEstimate::of(&work, case);
         if estimate.peak() <= bound.0 {
-            return Ok(options);
+            return Ok(work);
         }
-        match NonZeroUsize::new(options.batch.get() / 2).filter(|_| model.batches()) {
-            Some(batch) => options.batch = batch,
+        let batches = work.pieces.model().batches();
+        match NonZeroUsize::new(work.options.batch.get() / 2).filter(|_| batches) {
+            Some(batch) => work.options.batch = batch,
+            None if work.together > 1 => work.together -= 1,
             None => {
                 return Err(RuntimeError::MemoryBound {
                     bound,
                     needed: MemoryBound(estimate.peak()),
-                    images: MemoryBound(estimate.images + estimate.prepared + estimate.labels),
-                    network: MemoryBound(estimate.network),
+                    images: MemoryBound(
+                        estimate.images + estimate.prepared + estimate.labels + estimate.done,
+                    ),
+                    network: MemoryBound(estimate.weights + estimate.network),
                 });
             }
         }
@@ -162,6 +239,18 @@ mod tests {
     use uniseg_onnx::sample;
 
     use super::*;
+
+    /// One task after another, one window at a time.
+    fn work<'a>(pieces: &'a Pieces, tasks: &'a [&'a Task]) -> MemoryUse<'a> {
+        MemoryUse {
+            pieces,
+            tasks,
+            options: WindowOptions::of(pieces.model().manifest()),
+            together: 1,
+            merged: false,
+            waiting: 0,
+        }
+    }
 
     fn case(z: usize) -> Case {
         let spacing = SpacingMm::from_zyx([3.0, 1.5, 1.5]).unwrap();
@@ -182,34 +271,61 @@ mod tests {
 
     #[test]
     fn sums_do_not_grow_with_the_length_of_the_volume() {
-        let model: Model = sample::tiny_artefact().into();
-        let task = &model.manifest().tasks[0];
-        let options = WindowOptions::of(model.manifest());
+        let pieces = Pieces::from(Model::from(sample::tiny_artefact()));
+        let task = &pieces.model().manifest().tasks[0];
         let [short, long] =
-            [20, 200].map(|z| MemoryEstimate::of(&model, &case(z), &[task], &options, false));
+            [20, 200].map(|z| MemoryEstimate::of(&work(&pieces, &[task]), &case(z)));
         assert_eq!(long.sums, short.sums);
         assert_eq!(long.network, short.network);
         assert_eq!(long.images, 10 * short.images);
-        // Depth 2 of 400 voxels each: two classes and a weight, and three slabs of two classes.
-        assert_eq!(short.sums, 4 * 2 * 400 * (3 + 3 * 2));
+        // Depth 2 of 400 voxels each: two classes and a weight, and three slabs of two classes;
+        // and two classes of a window.
+        assert_eq!(short.sums, 4 * (2 * 400 * (3 + 3 * 2) + 2 * 24));
+    }
+
+    #[test]
+    fn tasks_that_run_together_need_sums_and_maps_each() {
+        let pieces = Pieces::from(Model::from(sample::tiny_artefact()));
+        let task = &pieces.model().manifest().tasks[0];
+        let tasks = [task; 3];
+        let case = case(20);
+        let one = work(&pieces, &tasks);
+        let three = MemoryUse { together: 3, ..one };
+        let [alone, together] = [one, three].map(|work| MemoryEstimate::of(&work, &case));
+        assert_eq!(together.labels, 3 * alone.labels);
+        assert_eq!(
+            together.sums - alone.sums,
+            2 * 4 * (2 * 400 * 3 + 2 * 24),
+            "two more sums, no more slabs"
+        );
+        let merged = MemoryUse {
+            merged: true,
+            ..one
+        };
+        assert_eq!(MemoryEstimate::of(&merged, &case).done, alone.labels);
+        // Within a byte less than three need, two run together.
+        let bound = MemoryBound(together.peak() - 1);
+        assert_eq!(fit_memory(bound, three, &case).unwrap().together, 2);
+        let bound = MemoryBound(together.peak());
+        assert_eq!(fit_memory(bound, three, &case).unwrap().together, 3);
+    }
+
+    #[test]
+    fn axes_shrink_one_after_another() {
+        // x first (200), then y (120) beside it, then z (240) beside that.
+        assert_eq!(between([4, 10, 10], [8, 6, 5]), 120 + 240);
+        assert_eq!(between([4, 10, 10], [4, 10, 5]), 200);
+        assert_eq!(between([4, 10, 10], [4, 10, 10]), 0);
     }
 
     #[test]
     fn what_cannot_fit_is_refused_in_a_sentence() {
-        let model: Model = sample::tiny_artefact().into();
-        let task = &model.manifest().tasks[0];
-        let options = WindowOptions::of(model.manifest());
-        let fit = |bound: &str| {
-            fit_memory(
-                bound.parse().unwrap(),
-                &model,
-                &case(20),
-                &[task],
-                options,
-                true,
-            )
-        };
-        assert_eq!(fit("1G").unwrap(), options);
+        let pieces = Pieces::from(Model::from(sample::tiny_artefact()));
+        let task = &pieces.model().manifest().tasks[0];
+        let tasks = [task];
+        let work = work(&pieces, &tasks);
+        let fit = |bound: &str| fit_memory(bound.parse().unwrap(), work, &case(20));
+        assert_eq!(fit("1G").unwrap().options, work.options);
         let said = fit("50M").unwrap_err().to_string();
         assert!(
             said.starts_with("the case needs about 0.09 GiB, more than the 0.05 GiB allowed"),

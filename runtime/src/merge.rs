@@ -184,6 +184,8 @@ mod tests {
                 network: String::new(),
                 weights_sha256: String::new(),
                 engine: String::new(),
+                device: None,
+                precision: None,
                 step: 0.5,
                 mirror: false,
                 skip: false,

@@ -6,13 +6,17 @@ use ndarray::{Array1, ArrayView5};
 use uniseg_onnx::{Network, Part};
 
 use crate::{
-    EachTask, Engine, EngineOptions, Model, Predictor, RuntimeError, TensorView, WholeModel,
-    forward::logits, open_engine,
+    ComputedOn, EachTask, Engine, EngineOptions, Model, Predictor, RuntimeError, TensorView,
+    WholeModel, forward::logits, open_engine,
 };
 
 /// Ends of the names of a pair's files.
 const ENCODER: &str = ".encoder.onnx";
 const DECODER: &str = ".decoder.onnx";
+
+/// Most tasks that run on one window together, where that saves work: each needs memory of its
+/// own for a window's depth of the volume, and a label map.
+const TOGETHER: usize = 4;
 
 /// The file or the two files of one network.
 #[derive(Debug, Clone)]
@@ -65,6 +69,16 @@ impl Pieces {
         &self.main
     }
 
+    /// The other half of a pair.
+    pub(crate) fn encoder(&self) -> Option<&Model> {
+        self.encoder.as_ref()
+    }
+
+    /// Most tasks that are worth running on one window together: one, unless that saves work.
+    pub fn together(&self) -> usize {
+        if self.encoder.is_some() { TOGETHER } else { 1 }
+    }
+
     /// Opens the engines that the pieces run in.
     ///
     /// Errors: those of [`open_engine`].
@@ -80,6 +94,16 @@ impl Pieces {
             encoder,
             note: opened.note,
         })
+    }
+}
+
+impl From<Model> for Pieces {
+    /// A whole network.
+    fn from(main: Model) -> Pieces {
+        Pieces {
+            main,
+            encoder: None,
+        }
     }
 }
 
@@ -106,6 +130,11 @@ impl Engines<'_> {
     /// Name, version and device of the engine.
     pub fn name(&self) -> &str {
         self.main.name()
+    }
+
+    /// What they compute on.
+    pub fn computed_on(&self) -> ComputedOn {
+        self.main.computed_on()
     }
 
     /// What computes the logits of windows.
@@ -136,6 +165,10 @@ impl Predictor for PairedModel<'_> {
         self.decoder.name()
     }
 
+    fn computed_on(&self) -> ComputedOn {
+        self.decoder.computed_on()
+    }
+
     fn batches(&self) -> bool {
         self.batches
     }
@@ -152,20 +185,20 @@ impl Predictor for PairedModel<'_> {
     ) -> Result<(), RuntimeError> {
         let windows = image.dim().0;
         let image = (uniseg_onnx::IMAGE, TensorView::F32(image.into_dyn()));
-        let features = self.encoder.run(&[image])?;
-        for (index, task) in tasks.iter().enumerate() {
-            let task = Array1::from_elem(1, i64::from(*task));
-            let mut inputs: Vec<(&str, TensorView<'_>)> = features
-                .iter()
-                .map(|(name, tensor)| (name.as_str(), tensor.view()))
-                .collect();
-            inputs.push((uniseg_onnx::TASK, TensorView::I64(task.view().into_dyn())));
-            let outputs = self.decoder.run(&inputs)?;
-            each(
-                index,
-                logits(outputs, self.network, windows, self.decoder.name())?,
-            )?;
-        }
-        Ok(())
+        let (decoder, network) = (&mut self.decoder, self.network);
+        self.encoder.lend(&[image], &mut |features| {
+            for (index, task) in tasks.iter().enumerate() {
+                let task = Array1::from_elem(1, i64::from(*task));
+                let task = TensorView::I64(task.view().into_dyn());
+                let mut inputs: Vec<(&str, TensorView<'_>)> = features
+                    .iter()
+                    .map(|(name, tensor)| (*name, tensor.view()))
+                    .collect();
+                inputs.push((uniseg_onnx::TASK, task));
+                let outputs = decoder.run(&inputs)?;
+                each(index, logits(outputs, network, windows, decoder.name())?)?;
+            }
+            Ok(())
+        })
     }
 }

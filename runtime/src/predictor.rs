@@ -4,7 +4,7 @@
 use ndarray::{Array5, ArrayView5};
 use uniseg_onnx::Network;
 
-use crate::{Engine, Model, RuntimeError, forward::forward};
+use crate::{ComputedOn, Engine, Model, RuntimeError, forward::forward};
 
 /// Takes the logits of one task: its place in the list asked for, and [n, classes, D, H, W].
 pub type EachTask<'a> = dyn FnMut(usize, Array5<f32>) -> Result<(), RuntimeError> + 'a;
@@ -16,6 +16,11 @@ pub type EachTask<'a> = dyn FnMut(usize, Array5<f32>) -> Result<(), RuntimeError
 pub trait Predictor {
     /// Name of the engine, for messages and statistics.
     fn name(&self) -> &str;
+
+    /// What the engine computes on.
+    fn computed_on(&self) -> ComputedOn {
+        ComputedOn::default()
+    }
 
     /// Whether more than one window fits into a call.
     fn batches(&self) -> bool;
@@ -67,6 +72,10 @@ impl<'a> WholeModel<'a> {
 impl Predictor for WholeModel<'_> {
     fn name(&self) -> &str {
         self.engine.name()
+    }
+
+    fn computed_on(&self) -> ComputedOn {
+        self.engine.computed_on()
     }
 
     fn batches(&self) -> bool {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uniseg_imaging::{Geometry, label_counts};
 use uniseg_onnx::{Manifest, Task};
 
-use crate::WindowOptions;
+use crate::{ComputedOn, Device, Precision, WindowOptions};
 
 /// Version of the JSON layout; rises when a field changes its meaning or goes.
 pub const STATISTICS_VERSION: u32 = 1;
@@ -25,6 +25,12 @@ pub struct Statistics {
     pub weights_sha256: String,
     /// Engine that computed it.
     pub engine: String,
+    /// Device that it computed on; absent in records of earlier versions.
+    #[serde(default)]
+    pub device: Option<Device>,
+    /// Precision that it computed in; absent in records of earlier versions.
+    #[serde(default)]
+    pub precision: Option<Precision>,
     /// Distance of two windows as a fraction of the patch.
     pub step: f64,
     /// Whether mirror views were averaged.
@@ -63,12 +69,21 @@ pub(crate) struct Origin<'a> {
     pub(crate) manifest: &'a Manifest,
     pub(crate) task: &'a Task,
     pub(crate) engine: &'a str,
+    pub(crate) on: ComputedOn,
     pub(crate) options: WindowOptions,
     pub(crate) inputs: Vec<String>,
     pub(crate) warnings: Vec<String>,
 }
 
 impl Statistics {
+    /// What the result was computed on, if the record says so.
+    pub fn computed_on(&self) -> Option<ComputedOn> {
+        Some(ComputedOn {
+            device: self.device?,
+            precision: self.precision?,
+        })
+    }
+
     /// Counts `labels` (z, y, x), which lie on the grid of `geometry`.
     pub(crate) fn count(
         labels: ArrayView3<'_, u16>,
@@ -79,6 +94,7 @@ impl Statistics {
             manifest,
             task,
             engine,
+            on,
             options,
             inputs,
             warnings,
@@ -104,6 +120,8 @@ impl Statistics {
             network: manifest.network.name.clone(),
             weights_sha256: manifest.weights_sha256.clone(),
             engine: engine.to_owned(),
+            device: Some(on.device),
+            precision: Some(on.precision),
             step: options.step,
             mirror: options.mirror,
             skip: options.skip,

@@ -22,6 +22,16 @@ pub enum TensorView<'a> {
     I64(ArrayViewD<'a, i64>),
 }
 
+impl TensorView<'_> {
+    /// The same tensor, lent on.
+    pub fn view(&self) -> TensorView<'_> {
+        match self {
+            TensorView::F32(array) => TensorView::F32(array.view()),
+            TensorView::I64(array) => TensorView::I64(array.view()),
+        }
+    }
+}
+
 impl Tensor {
     /// Lengths of the axes.
     pub fn shape(&self) -> &[usize] {

@@ -152,7 +152,7 @@ impl Patch {
                 ort_lib: Some(options.library.clone()),
                 device: Device::Cpu,
                 precision: model.stored_precision(),
-                cuda: CudaOptions::default(),
+                ..EngineOptions::default()
             },
         )?
         .engine;
@@ -194,6 +194,7 @@ impl Patch {
                 conv_search: Some(conv_search.unwrap_or_default()),
                 ..CudaOptions::default()
             },
+            ..EngineOptions::default()
         };
         let start = Instant::now();
         let measured = open_engine(model, &wanted).and_then(|mut opened| {

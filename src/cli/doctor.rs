@@ -5,8 +5,8 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 use uniseg_runtime::{
-    Candidate, LibraryProbe, Machine, Tuned, Tunings, cache_folder, list_ort, missing_libraries,
-    probe_library,
+    Candidate, CudaLibrary, LibraryProbe, Machine, Tuned, Tunings, cache_folder,
+    find_cuda_libraries, list_ort, missing_libraries, probe_library,
 };
 
 use super::Outcome;
@@ -37,6 +37,8 @@ struct Findings {
     machine: Machine,
     bf16_is_native: bool,
     libraries: Vec<Library>,
+    /// CUDA's own libraries, where the loader looks.
+    cuda_libraries: Vec<CudaLibrary>,
     tract: &'static str,
     cache: Option<PathBuf>,
     /// What `uniseg tune` remembers for this machine.
@@ -90,6 +92,7 @@ pub(super) fn run(command: Doctor) -> anyhow::Result<Outcome> {
         works: libraries.iter().any(Library::works),
         machine,
         libraries,
+        cuda_libraries: find_cuda_libraries(),
         tract: "built in: cpu, f32, slower",
         cache,
         tuned,
@@ -212,6 +215,27 @@ impl Library {
 }
 
 impl Findings {
+    /// Which of CUDA's libraries are there and which are not, in a line.
+    fn cuda(&self) -> String {
+        let (found, missing): (Vec<_>, Vec<_>) = self
+            .cuda_libraries
+            .iter()
+            .partition(|library| library.path.is_some());
+        let names = |libraries: &[&CudaLibrary]| {
+            let names: Vec<&str> = libraries.iter().map(|library| library.name).collect();
+            names.join(", ")
+        };
+        match (&found[..], &missing[..]) {
+            (found, []) => format!("found {}", names(found)),
+            ([], missing) => format!("not on the loader's path: {}", names(missing)),
+            (found, missing) => format!(
+                "found {}; not on the loader's path: {}",
+                names(found),
+                names(missing)
+            ),
+        }
+    }
+
     fn text(&self) -> String {
         let machine = &self.machine;
         let mut rows = vec![vec!["what".to_owned(), "found".to_owned()]];
@@ -234,6 +258,7 @@ impl Findings {
             names => names.join(", "),
         };
         row("gpu", gpus);
+        row("  cuda", self.cuda());
         if self.libraries.is_empty() {
             let text = "not found: `uniseg runtime install` fetches it";
             row("ONNX Runtime", text.to_owned());

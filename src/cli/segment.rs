@@ -6,22 +6,19 @@ mod outputs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::Args;
 use uniseg_imaging::ndarray::Array3;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
-    CancelToken, Case, EngineKind, Engines, MemoryBound, Merge, MergedTable, Model, Pieces,
-    Predictor, Request, RuntimeError, Segmentation, Shard, WindowOptions, find_cases, fit_memory,
-    group_tasks, select_tasks, write_merged,
+    CancelToken, Case, EngineKind, EngineOptions, Engines, MemoryBound, MemoryUse, Merge,
+    MergedTable, Model, Pieces, Request, RuntimeError, Segmentation, Shard, WindowOptions,
+    find_cases, fit_memory, group_tasks, select_tasks, write_merged,
 };
 
+use self::outputs::Outputs;
 use super::{EngineArgs, EngineName, Outcome};
 use crate::{interrupt, preview, report};
-
-/// Most tasks that run on one window together, where that saves work: each needs memory of its
-/// own for a window's depth of the volume.
-const TOGETHER: usize = 4;
 
 /// Segment a volume, or many
 ///
@@ -78,13 +75,20 @@ pub(crate) struct Segment {
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
     /// Segment finished cases again
-    #[arg(long)]
+    #[arg(long, conflicts_with = "keep_finished")]
     again: bool,
+    /// Skip finished cases even if they were made on another device or in another precision
+    #[arg(long)]
+    keep_finished: bool,
     /// Engine to compute with
     #[arg(long, value_enum, default_value = "auto")]
     engine: EngineName,
     #[command(flatten)]
     engine_args: EngineArgs,
+    /// Also write each task's probabilities, LABELS.probabilities.nii.gz: f32, (x, y, z, class), on
+    /// the voxels of the first file
+    #[arg(long)]
+    probabilities: bool,
     /// Statistics to write: voxels and millilitres of each label [default: beside the labels]
     #[arg(long, value_name = "JSON")]
     statistics: Option<PathBuf>,
@@ -124,18 +128,23 @@ impl Segment {
         for warning in case.warnings() {
             report::note(&format!("warning: {warning}"));
         }
-        let options = self.fit(model, &case, &choice.tasks, options)?;
+        if self.memory.is_some() {
+            case.compact();
+        }
+        let (options, together) = self.fit(pieces, &case, &choice.tasks, options, 0)?;
         let mut merge = self.merge(&choice.tasks, &case)?;
-        let mut engines = self.open(pieces)?;
+        let mut engines = self.open(pieces, &cancel)?;
         let mut predictor = engines.predictor();
         let tasks: Vec<&Task> = choice.tasks.iter().collect();
         let mut failed = 0;
-        for group in groups(predictor.as_ref(), &tasks) {
+        for group in group_tasks(&tasks, together) {
+            let probabilities = probabilities(&group, &choice.tasks, &outputs)?;
             let request = Request {
                 manifest: model.manifest(),
                 tasks: &group,
                 options: &options,
                 cancel: &cancel,
+                probabilities: &probabilities,
             };
             let result = case
                 .segment_together(predictor.as_mut(), request, &mut |step| progress.show(step))
@@ -148,7 +157,7 @@ impl Segment {
                         if let Some(outputs) = place.and_then(|place| outputs.get(place)) {
                             outputs.write(segmentation, case.header())?;
                             if let Some(path) = &outputs.preview {
-                                preview::write(path, case.image(), segmentation)?;
+                                preview::write(path, &case.image(), segmentation)?;
                             }
                             progress.finish();
                             report::result(&table(segmentation, &outputs.labels));
@@ -174,7 +183,7 @@ impl Segment {
         }
         ensure!(failed == 0, "{failed} of {} tasks failed", tasks.len());
         if let Some(merge) = merge {
-            let merged = merge.finish(case.image().geometry().spacing.voxel_ml());
+            let merged = merge.finish(case.geometry().spacing.voxel_ml());
             write_merge(&merged, &case, &self.output)?;
         }
         Ok(Outcome::Done)
@@ -191,31 +200,51 @@ impl Segment {
         options
     }
 
-    /// The same with the batch that fits into `--memory` on this case.
+    /// The same with the batch that fits into `--memory` on this case, and how many tasks may run
+    /// together; `waiting` label maps may be there beside.
     fn fit(
         &self,
-        model: &Model,
+        pieces: &Pieces,
         case: &Case,
         tasks: &[Task],
         options: WindowOptions,
-    ) -> anyhow::Result<WindowOptions> {
+        waiting: usize,
+    ) -> anyhow::Result<(WindowOptions, usize)> {
+        let together = pieces.together();
         let Some(bound) = self.memory else {
-            return Ok(options);
+            return Ok((options, together));
         };
         let tasks: Vec<&Task> = tasks.iter().collect();
-        let fitted = fit_memory(bound, model, case, &tasks, options, self.merge)?;
-        if fitted.batch < options.batch {
-            let (asked, fitted) = (options.batch, fitted.batch);
+        let work = MemoryUse {
+            pieces,
+            tasks: &tasks,
+            options,
+            together,
+            merged: self.merge,
+            waiting,
+        };
+        let fitted = fit_memory(bound, work, case)?;
+        if fitted.options.batch < options.batch {
+            let (asked, fitted) = (options.batch, fitted.options.batch);
             report::note(&format!(
                 "{bound} hold {fitted} windows in a call, not {asked}"
             ));
         }
-        Ok(fitted)
+        if fitted.together < together.min(tasks.len()) {
+            let fitted = fitted.together;
+            report::note(&format!("{bound} hold {fitted} task(s) at a time"));
+        }
+        Ok((fitted.options, fitted.together))
     }
 
-    fn open<'a>(&self, pieces: &'a Pieces) -> anyhow::Result<Engines<'a>> {
+    /// Engines that stop when `cancel` says so, and that are thrifty within a bound.
+    fn open<'a>(&self, pieces: &'a Pieces, cancel: &CancelToken) -> anyhow::Result<Engines<'a>> {
         let kind: EngineKind = self.engine.into();
-        let engines = pieces.open_engines(&self.engine_args.options(kind))?;
+        let engines = pieces.open_engines(&EngineOptions {
+            lean: self.memory.is_some(),
+            cancel: cancel.clone(),
+            ..self.engine_args.options(kind)
+        })?;
         if let Some(note) = &engines.note {
             report::note(note);
         }
@@ -228,15 +257,32 @@ impl Segment {
             return Ok(None);
         }
         let tasks: Vec<&Task> = tasks.iter().collect();
-        let extent = case.image().geometry().extent.zyx();
+        let extent = case.geometry().extent.zyx();
         Ok(Some(Merge::new(&tasks, &self.priority, extent)?))
     }
 }
 
-/// Tasks that run together: only where that saves work, as each needs memory of its own.
-fn groups<'a>(predictor: &dyn Predictor, tasks: &[&'a Task]) -> Vec<Vec<&'a Task>> {
-    let most = if predictor.shares_work() { TOGETHER } else { 1 };
-    group_tasks(tasks, most)
+/// Where the probabilities of a group of tasks go, whose folder is made; `outputs` are in the order
+/// of `tasks`.
+fn probabilities(
+    group: &[&Task],
+    tasks: &[Task],
+    outputs: &[Outputs],
+) -> anyhow::Result<Vec<PathBuf>> {
+    let paths: Vec<PathBuf> = group
+        .iter()
+        .filter_map(|task| {
+            let place = tasks.iter().position(|known| known.id == task.id)?;
+            outputs.get(place)?.probabilities.clone()
+        })
+        .collect();
+    for folder in paths.iter().filter_map(|path| path.parent()) {
+        if !folder.as_os_str().is_empty() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot create {}", folder.display()))?;
+        }
+    }
+    Ok(paths)
 }
 
 /// Whether the work ended because somebody pressed Ctrl-C.

@@ -133,7 +133,7 @@ impl Job<'_> {
         let task = &self.pair.task;
         let window = &self.options.window;
         let found = images.segment(self.model, engine, task, window, progress)?;
-        let geometry = *images.image().geometry();
+        let geometry = *images.geometry();
         ensure!(
             labels.dim() == found.labels.dim(),
             "the labels of {} are not on the image's grid",
@@ -148,7 +148,7 @@ impl Job<'_> {
             write_labels(path, &found.labels, images.header())?;
         }
         if let Some(path) = places.and_then(|places| places.preview.as_ref()) {
-            let picture = preview::pair(images.image(), task, truth, prediction)?;
+            let picture = preview::pair(&images.image(), task, truth, prediction)?;
             atomic::write(path, &picture)?;
         }
         Ok(Some(score))

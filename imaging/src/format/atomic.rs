@@ -1,5 +1,7 @@
 //! Files that are either whole or not there.
 
+mod leftovers;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -8,6 +10,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use tempfile::NamedTempFile;
+
+/// How the names of temporary files begin and end: hidden, so that nobody takes them for images.
+const PREFIX: &str = ".uniseg-";
+const SUFFIX: &str = ".tmp";
 
 /// Temporary files that are being written.
 static IN_FLIGHT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -34,47 +41,86 @@ pub fn abandon_writes() {
 ///
 /// The bytes reach the disk before the name does, so a full disk, a crash or a kill leaves either
 /// the old file or none. `gzip` compresses on the way; the same bytes in give the same bytes out.
+/// What a killed process left in the folder is removed, see [`leftovers`].
 pub fn write_atomically(
     path: &Path,
     gzip: bool,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".uniseg-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        // tempfile's default of 0600 is for secrets; a result is readable as the umask allows.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let temporary = {
+    let unfinished = Unfinished::beside(path)?;
+    fill_and_sync(unfinished.file()?, gzip, fill)?;
+    unfinished.finish(path)
+}
+
+/// A temporary file that is being written; gone when this is dropped.
+#[derive(Debug)]
+pub(super) struct Unfinished(Option<NamedTempFile>);
+
+impl Unfinished {
+    /// An empty one in the folder of `path`, known to [`abandon_writes`].
+    pub(super) fn beside(path: &Path) -> io::Result<Self> {
+        let folder = folder_of(path);
+        leftovers::remove_once(folder);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(PREFIX).suffix(SUFFIX);
+        #[cfg(unix)]
+        {
+            // tempfile's default of 0600 is for secrets; a result is readable as the umask allows.
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
         // Made and noted at once, so that no file is made that [`abandon_writes`] does not know.
         let mut files = in_flight();
-        let temporary = builder.tempfile_in(folder)?;
-        files.insert(temporary.path().to_path_buf());
-        temporary
-    };
-    let noted = temporary.path().to_path_buf();
-    let filled = fill_and_sync(&temporary, gzip, fill);
-    let mut files = in_flight();
-    files.remove(&noted);
-    filled?;
-    temporary.persist(path).map_err(|failure| failure.error)?;
-    drop(files);
-    sync_folder(folder);
-    Ok(())
+        loop {
+            let temporary = builder.tempfile_in(folder)?;
+            if leftovers::is_claimed(&temporary) {
+                files.insert(temporary.path().to_path_buf());
+                return Ok(Self(Some(temporary)));
+            }
+        }
+    }
+
+    /// The file itself.
+    ///
+    /// Errors: none before it was finished.
+    pub(super) fn file(&self) -> io::Result<&File> {
+        let temporary = self.0.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        Ok(temporary.as_file())
+    }
+
+    /// Gives the file its name. Its bytes must be on the disk.
+    pub(super) fn finish(mut self, path: &Path) -> io::Result<()> {
+        let temporary = self.0.take().ok_or(io::ErrorKind::NotFound)?;
+        let mut files = in_flight();
+        files.remove(temporary.path());
+        temporary.persist(path).map_err(|failure| failure.error)?;
+        drop(files);
+        sync_folder(folder_of(path));
+        Ok(())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(temporary) = self.0.take() {
+            in_flight().remove(temporary.path());
+        }
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 fn fill_and_sync(
-    temporary: &tempfile::NamedTempFile,
+    file: &File,
     gzip: bool,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let buffered = BufWriter::with_capacity(1 << 16, temporary.as_file());
+    let buffered = BufWriter::with_capacity(1 << 16, file);
     let buffered = if gzip {
         let mut encoder = GzEncoder::new(buffered, Compression::new(6));
         fill(&mut encoder)?;

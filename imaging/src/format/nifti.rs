@@ -13,6 +13,7 @@ mod decode;
 mod fault;
 mod gzip;
 mod layout;
+mod probabilities;
 mod raw;
 mod source;
 mod warning;
@@ -29,6 +30,7 @@ use raw::RawHeader;
 use source::Source;
 
 pub use fault::NiftiFault;
+pub use probabilities::ProbabilityFile;
 pub use raw::NiftiVersion;
 pub use warning::HeaderWarning;
 pub use write::{write_image, write_labels};

@@ -1,14 +1,12 @@
 //! Labels from probabilities that come plane by plane.
 
-use std::collections::VecDeque;
-
-use ndarray::{Array2, Array3, ArrayView2, ArrayView3, ArrayView4, ArrayViewMut2, Axis, Zip};
+use ndarray::{Array3, ArrayView4, Axis};
 use rayon::prelude::*;
 
 use super::Restore;
+use super::planes::Planes;
+use super::slice::Scratch;
 use crate::error::ImagingError;
-use crate::geometry::Extent;
-use crate::resample::LinearTap;
 
 /// Makes labels on the original grid of probabilities on the target grid that arrive in the order
 /// of z, and forgets each plane as soon as no later label depends on it.
@@ -17,42 +15,15 @@ use crate::resample::LinearTap;
 /// grid. The numbers are those of [`Restore::labels`], bit for bit.
 #[derive(Debug)]
 pub struct LabelStream<'a> {
-    restore: &'a Restore,
-    classes: usize,
-    /// Which planes, rows and voxels make those of the crop.
-    taps: [Vec<LinearTap>; 3],
+    planes: Planes<'a>,
     labels: Array3<u16>,
-    /// Planes (class, y, x) of the target grid that a later label needs.
-    kept: VecDeque<Array3<f32>>,
-    /// Place of the first kept plane in the target grid.
-    kept_from: usize,
-    /// Planes that have arrived.
-    arrived: usize,
-    /// Planes of the crop whose labels are there.
-    finished: usize,
 }
 
 impl<'a> LabelStream<'a> {
     pub(super) fn new(restore: &'a Restore, classes: usize) -> Result<Self, ImagingError> {
-        if classes == 0 || restore.target.zyx().contains(&0) {
-            return Err(ImagingError::ProbabilityShape {
-                classes,
-                found: restore.target,
-                expected: restore.target,
-            });
-        }
-        if u16::try_from(classes - 1).is_err() {
-            return Err(ImagingError::TooManyClasses { found: classes });
-        }
         Ok(Self {
-            restore,
-            classes,
-            taps: restore.taps(),
+            planes: Planes::new(restore, classes)?,
             labels: Array3::zeros(restore.original.zyx()),
-            kept: VecDeque::new(),
-            kept_from: 0,
-            arrived: 0,
-            finished: 0,
         })
     }
 
@@ -61,146 +32,42 @@ impl<'a> LabelStream<'a> {
     ///
     /// Errors: [`ImagingError::ProbabilityShape`] for other classes or planes, or too many.
     pub fn push(&mut self, planes: ArrayView4<'_, f32>) -> Result<(), ImagingError> {
-        let (classes, count, y, x) = planes.dim();
-        let found = Extent::from_zyx([self.arrived + count, y, x]);
-        let [target_z, target_y, target_x] = self.restore.target.zyx();
-        if classes != self.classes || [y, x] != [target_y, target_x] || found.zyx()[0] > target_z {
-            return Err(self.misfit(classes, found));
-        }
-        let before = self.arrived;
-        self.arrived += count;
-        let taps = &self.taps[0];
-        // Taps rise with z: what is complete is a run of planes.
-        let complete = taps[self.finished..].iter();
-        let complete = complete.take_while(|tap| tap.high < self.arrived).count();
-        let upto = self.finished + complete;
-
-        let (kept, kept_from) = (&self.kept, self.kept_from);
-        let plane = |index: usize| -> ArrayView3<'_, f32> {
-            match index.checked_sub(before) {
-                Some(new) => planes.index_axis(Axis(1), new),
-                None => kept[index - kept_from].view(),
-            }
-        };
-        let [_, taps_y, taps_x] = &self.taps;
-        let mut inside = self.restore.crop.view_mut(self.labels.view_mut());
-        let slices: Vec<_> = inside
-            .axis_iter_mut(Axis(0))
-            .zip(taps)
-            .skip(self.finished)
-            .take(complete)
-            .collect();
-        slices
-            .into_par_iter()
-            .for_each_init(Scratch::default, |scratch, (mut out, tap)| {
-                let (low, high) = (plane(tap.low), plane(tap.high));
-                let classes = low.outer_iter().zip(high.outer_iter());
-                for (label, (low, high)) in classes.enumerate() {
-                    scratch.blend_planes(low, high, tap.share);
-                    scratch.vote(label as u16, taps_y, taps_x, &mut out);
-                }
-            });
-        self.finished = upto;
-
-        // From the first plane that the next label needs, or nothing if there is no next label.
-        let needed = self.taps[0].get(upto).map_or(self.arrived, |tap| tap.low);
-        while self.kept_from < needed && self.kept.pop_front().is_some() {
-            self.kept_from += 1;
-        }
-        if self.kept.is_empty() {
-            self.kept_from = needed.max(before);
-        }
-        for index in self.kept_from.max(before).max(needed)..self.arrived {
-            self.kept
-                .push_back(planes.index_axis(Axis(1), index - before).to_owned());
-        }
-        Ok(())
+        let crop = self.planes.restore.crop;
+        let labels = &mut self.labels;
+        self.planes.push(planes, |complete| {
+            let [taps_z, taps_y, taps_x] = complete.taps;
+            let mut inside = crop.view_mut(labels.view_mut());
+            let slices: Vec<_> = inside
+                .axis_iter_mut(Axis(0))
+                .zip(taps_z)
+                .skip(complete.slices.start)
+                .take(complete.slices.len())
+                .collect();
+            slices
+                .into_par_iter()
+                .for_each_init(Scratch::default, |scratch, (mut out, tap)| {
+                    let (low, high) = (complete.plane(tap.low), complete.plane(tap.high));
+                    let classes = low.outer_iter().zip(high.outer_iter());
+                    for (label, (low, high)) in classes.enumerate() {
+                        scratch.blend_planes(low, high, tap.share);
+                        scratch.vote(label as u16, taps_y, taps_x, &mut out);
+                    }
+                });
+        })
     }
 
     /// Bytes of the planes that are kept for labels still to come.
     pub fn kept_bytes(&self) -> usize {
-        self.kept.iter().map(|plane| plane.len() * 4).sum()
+        self.planes.kept_bytes()
     }
 
     /// The label map on the original grid, once every plane has arrived.
     ///
     /// Errors: [`ImagingError::ProbabilityShape`] if planes are missing.
     pub fn finish(self) -> Result<Array3<u16>, ImagingError> {
-        let [z, y, x] = self.restore.target.zyx();
-        if self.arrived == z {
-            return Ok(self.labels);
-        }
-        Err(self.misfit(self.classes, Extent::from_zyx([self.arrived, y, x])))
+        self.planes.check_all_arrived()?;
+        Ok(self.labels)
     }
-
-    fn misfit(&self, classes: usize, found: Extent) -> ImagingError {
-        ImagingError::ProbabilityShape {
-            classes,
-            found,
-            expected: self.restore.target,
-        }
-    }
-}
-
-/// Buffers of one slice.
-#[derive(Default)]
-struct Scratch {
-    /// One class between two planes of the target grid.
-    plane: Array2<f64>,
-    /// One class between two rows of `plane`.
-    row: Vec<f64>,
-    /// Highest probability so far, on the original grid.
-    best: Array2<f64>,
-}
-
-impl Scratch {
-    fn blend_planes(&mut self, low: ArrayView2<'_, f32>, high: ArrayView2<'_, f32>, share: f64) {
-        if self.plane.dim() != low.dim() {
-            self.plane = Array2::zeros(low.dim());
-        }
-        Zip::from(&mut self.plane)
-            .and(low)
-            .and(high)
-            .for_each(|out, low, high| {
-                *out = blend(f64::from(*low), f64::from(*high), share);
-            });
-    }
-
-    /// Gives every voxel to this class where it is more probable than all classes before it.
-    fn vote(
-        &mut self,
-        label: u16,
-        taps_y: &[LinearTap],
-        taps_x: &[LinearTap],
-        labels: &mut ArrayViewMut2<'_, u16>,
-    ) {
-        let first = label == 0;
-        if self.best.dim() != labels.dim() {
-            self.best = Array2::zeros(labels.dim());
-        }
-        let Self { plane, row, best } = self;
-        let rows = best.outer_iter_mut().zip(labels.outer_iter_mut());
-        for ((mut best, mut labels), tap) in rows.zip(taps_y) {
-            row.clear();
-            let (low, high) = (plane.row(tap.low), plane.row(tap.high));
-            row.extend(
-                low.iter()
-                    .zip(high)
-                    .map(|(low, high)| blend(*low, *high, tap.share)),
-            );
-            for ((best, voxel), tap) in best.iter_mut().zip(&mut labels).zip(taps_x) {
-                let value = blend(row[tap.low], row[tap.high], tap.share);
-                if first || value > *best {
-                    *best = value;
-                    *voxel = label;
-                }
-            }
-        }
-    }
-}
-
-fn blend(low: f64, high: f64, share: f64) -> f64 {
-    (1.0 - share) * low + share * high
 }
 
 #[cfg(test)]
@@ -208,9 +75,10 @@ mod tests {
     use ndarray::{Array4, s};
     use proptest::prelude::*;
 
+    use super::super::slice::blend;
     use super::*;
     use crate::crop::BoundingBox;
-    use crate::geometry::SpacingMm;
+    use crate::geometry::{Extent, SpacingMm};
 
     fn restore(target: [usize; 3], crop: [usize; 3], apart: bool) -> Restore {
         let spacing = SpacingMm::from_zyx([if apart { 5.0 } else { 1.0 }, 1.0, 1.0]);

@@ -103,7 +103,7 @@ fn a_file_becomes_labels_and_statistics_on_its_own_grid() {
     write_labels(&result.segmentation, result.case.header(), &map).unwrap();
     write_statistics(statistics, &json).unwrap();
     let written = read_nifti(&map).unwrap();
-    assert_eq!(written.volume.geometry(), result.case.image().geometry());
+    assert_eq!(written.volume.geometry(), result.case.geometry());
     assert!(written.volume.voxels().iter().all(|&v| v == 1.0));
     let read: Statistics = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
     assert_eq!(&read, statistics);

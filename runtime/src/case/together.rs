@@ -1,6 +1,7 @@
 //! Tasks on one case: preprocessed once, slid over once, brought back while the network runs.
 
 use std::{
+    path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
@@ -10,11 +11,14 @@ use uniseg_imaging::{Preprocessed, Volume};
 use uniseg_onnx::{Manifest, Task};
 
 use super::{
-    Case, Preparation, Progress, Segmentation, coarse::region, file_name, restoring::Restoring,
+    Case, Channel, Preparation, Progress, Segmentation,
+    coarse::region,
+    file_name,
+    restoring::{Probabilities, Restoring},
 };
 use crate::{
-    CancelToken, Engine, Model, Predictor, RuntimeError, Statistics, WholeModel, WindowOptions,
-    WindowReport, WindowRun, predict_slabs, statistics::Origin,
+    CancelToken, ComputedOn, Engine, Model, Predictor, RuntimeError, Statistics, WholeModel,
+    WindowOptions, WindowReport, WindowRun, predict_slabs, statistics::Origin,
 };
 
 /// What is asked of a case.
@@ -28,6 +32,9 @@ pub struct Request<'a> {
     pub options: &'a WindowOptions,
     /// Asked between windows.
     pub cancel: &'a CancelToken,
+    /// Where the probabilities of each of the tasks go, as [`uniseg_imaging::ProbabilityFile`]s;
+    /// nothing is written if it is empty.
+    pub probabilities: &'a [PathBuf],
 }
 
 /// What tasks that ran together gave.
@@ -99,6 +106,7 @@ impl Case {
             tasks: &[task],
             options,
             cancel: &CancelToken::new(),
+            probabilities: &[],
         };
         let mut found = self.segment_together(&mut predictor, request, progress)?;
         // One task was asked for; an empty answer would be the loop's own error.
@@ -109,7 +117,8 @@ impl Case {
     ///
     /// Probabilities never exist for the whole volume: labels are made slab by slab in a thread of
     /// their own while the network goes on. Memory: the images, the preprocessed volume, what
-    /// [`predict_slabs`] needs, and a label map for each task.
+    /// [`predict_slabs`] needs, and a label map for each task. Probabilities that are
+    /// asked for are written on the way.
     ///
     /// Errors: [`RuntimeError::ChannelCount`] if a task takes another number of files,
     /// [`RuntimeError::TasksDiffer`], and the failures of preprocessing, of [`predict_slabs`] and
@@ -125,6 +134,7 @@ impl Case {
             tasks,
             options,
             cancel,
+            probabilities,
         } = request;
         let Some(first) = tasks.first() else {
             return Ok(Together {
@@ -143,6 +153,10 @@ impl Case {
             }
         }
         cancel.check()?;
+        let probabilities = Probabilities {
+            paths: probabilities,
+            like: self.header().clone(),
+        };
         let begin = Instant::now();
         let prepared = self.prepared(first, progress)?;
         let mut timing = Timing {
@@ -164,7 +178,7 @@ impl Case {
             cancel,
         };
         let (windows, labels) = thread::scope(|scope| {
-            let restoring = Restoring::start(scope, &prepared.restore, tasks);
+            let restoring = Restoring::start(scope, &prepared.restore, tasks, &probabilities);
             let windows = predict_slabs(
                 predictor,
                 run,
@@ -189,13 +203,13 @@ impl Case {
             Ok((windows, labels))
         })?;
         timing.network = windows.network;
-        let engine = predictor.name();
+        let (engine, on) = (predictor.name(), predictor.computed_on());
         let segmentations = tasks
             .iter()
             .zip(labels)
             .map(|(task, labels)| Segmentation {
                 task: (*task).clone(),
-                statistics: self.count(manifest, task, engine, *options, &labels),
+                statistics: self.count(manifest, task, (engine, on), *options, &labels),
                 labels,
             })
             .collect();
@@ -239,8 +253,8 @@ impl Case {
             None => {
                 progress(Progress::Preprocessing(task));
                 let recipe = wanted.recipe(&task.name)?;
-                let volumes: Vec<&Volume<f32>> =
-                    self.images.iter().map(|image| &image.volume).collect();
+                let volumes: Vec<_> = self.images.iter().map(Channel::volume).collect();
+                let volumes: Vec<&Volume<f32>> = volumes.iter().map(AsRef::as_ref).collect();
                 recipe
                     .apply(&volumes)
                     .map_err(|source| RuntimeError::Preprocess {
@@ -256,7 +270,7 @@ impl Case {
         &self,
         manifest: &Manifest,
         task: &Task,
-        engine: &str,
+        (engine, on): (&str, ComputedOn),
         options: WindowOptions,
         labels: &Array3<u16>,
     ) -> Statistics {
@@ -264,10 +278,11 @@ impl Case {
             manifest,
             task,
             engine,
+            on,
             options,
             inputs: self.paths.iter().map(|path| file_name(path)).collect(),
             warnings: self.warnings.clone(),
         };
-        Statistics::count(labels.view(), self.image().geometry(), origin)
+        Statistics::count(labels.view(), self.geometry(), origin)
     }
 }

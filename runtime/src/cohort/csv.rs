@@ -69,6 +69,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<CohortCase>, CohortError> {
                 task: task
                     .map(|at| cell(at).to_owned())
                     .filter(|task| !task.is_empty()),
+                missing: None,
             })
         })
         .collect()

@@ -29,6 +29,16 @@ pub enum CohortError {
         /// The name.
         case: String,
     },
+    /// A case lacks the file of a channel, but has that of a later one.
+    #[error("case {case} has no file of channel _{missing:04}, but {}: a channel is missing", found.join(", "))]
+    Gap {
+        /// Name of the case.
+        case: String,
+        /// The channel without a file.
+        missing: u32,
+        /// Names of the files that are there.
+        found: Vec<String>,
+    },
     /// A table's first line does not name its columns.
     #[error(
         "the first line of {} must name the columns: case, one or more images, and optionally task",

@@ -1,6 +1,10 @@
 //! Cases by the names of their files.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use super::{CohortCase, CohortError};
 
@@ -15,15 +19,20 @@ pub(super) fn in_folder(
     };
     // By case, then by channel: both sorted, whatever order the file system has.
     let mut found: BTreeMap<String, BTreeMap<u32, _>> = BTreeMap::new();
+    // Channels that a pattern leaves out on purpose are not missing.
+    let mut there: BTreeSet<(String, u32)> = BTreeSet::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             continue;
         };
-        let wanted = pattern.is_none_or(|pattern| matches(pattern, name));
-        let Some((case, channel)) = case_and_channel(name).filter(|_| wanted) else {
+        let Some((case, channel)) = case_and_channel(name) else {
             continue;
         };
+        there.insert((case.to_owned(), channel));
+        if !pattern.is_none_or(|pattern| matches(pattern, name)) {
+            continue;
+        }
         let channels = found.entry(case.to_owned()).or_default();
         if channels.insert(channel, path.clone()).is_some() {
             return Err(CohortError::Twice {
@@ -35,6 +44,7 @@ pub(super) fn in_folder(
     Ok(found
         .into_iter()
         .map(|(name, channels)| CohortCase {
+            missing: missing(&name, &channels, &there),
             name,
             images: channels.into_values().collect(),
             task: None,
@@ -42,9 +52,19 @@ pub(super) fn in_folder(
         .collect())
 }
 
+/// The lowest channel before the last of `channels` that no file in the folder has.
+fn missing<T>(
+    case: &str,
+    channels: &BTreeMap<u32, T>,
+    there: &BTreeSet<(String, u32)>,
+) -> Option<u32> {
+    let last = channels.keys().next_back().copied()?;
+    (0..last).find(|channel| !there.contains(&(case.to_owned(), *channel)))
+}
+
 /// The case and the channel that an image file's name tells: `CASE_0001.nii.gz` is channel 1 of
 /// CASE, a name without a channel is channel 0; nothing for the name of another file.
-pub fn case_and_channel(name: &str) -> Option<(&str, u32)> {
+fn case_and_channel(name: &str) -> Option<(&str, u32)> {
     // A hidden file is nobody's image: our own temporary files are hidden.
     stem(name).filter(|_| !name.starts_with('.')).map(channel)
 }

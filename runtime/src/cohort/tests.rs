@@ -58,6 +58,32 @@ fn two_files_cannot_be_one_channel() {
 }
 
 #[test]
+fn a_channel_that_is_missing_is_told_and_one_that_was_left_out_is_not() {
+    let folder = folder(&["a_0000.nii", "a_0002.nii", "b_0001.nii.gz", "c_0000.nii"]);
+    let cases = find_cases(folder.path()).unwrap().unwrap();
+    let said: Vec<Option<String>> = cases
+        .iter()
+        .map(|case| case.check().err().map(|error| error.to_string()))
+        .collect();
+    let said: Vec<Option<&str>> = said.iter().map(Option::as_deref).collect();
+    assert_eq!(
+        said,
+        [
+            Some(
+                "case a has no file of channel _0001, but a_0000.nii, a_0002.nii: a channel is \
+                 missing"
+            ),
+            Some("case b has no file of channel _0000, but b_0001.nii.gz: a channel is missing"),
+            None
+        ]
+    );
+    fs::write(folder.path().join("b_0000.nii.gz"), "").unwrap();
+    let second = find_cases(&folder.path().join("*_0001*")).unwrap().unwrap();
+    assert!(second.iter().all(|case| case.check().is_ok()));
+    assert_eq!(second[0].images.len(), 1);
+}
+
+#[test]
 fn a_table_names_cases_images_and_tasks() {
     let folder = folder(&[]);
     let path = folder.path().join("cases.CSV");

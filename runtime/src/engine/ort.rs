@@ -3,7 +3,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use ::ort::{
@@ -14,7 +14,7 @@ use ::ort::{
     },
     logging::LogLevel,
     session::{
-        Session, SessionInputValue,
+        NoSelectedOutputs, RunOptions, Session, SessionInputValue, SessionOutputs,
         builder::{GraphOptimizationLevel, SessionBuilder},
     },
     value::{DynValue, TensorElementType, TensorRef, ValueRef},
@@ -22,7 +22,7 @@ use ::ort::{
 use ndarray::CowArray;
 
 use super::{
-    Engine, EngineKind, EngineOptions,
+    ComputedOn, Engine, EngineKind, EngineOptions, Outputs,
     choice::Choice,
     guard::guard,
     memory::out_of_memory,
@@ -30,7 +30,8 @@ use super::{
     table::Opened,
 };
 use crate::{
-    Device, LibrarySource, Model, Precision, RuntimeError, Tensor, TensorView, missing_libraries,
+    CancelToken, Device, LibrarySource, Model, Precision, RuntimeError, Tensor, TensorView,
+    cancel::Hook, missing_libraries,
 };
 
 /// What messages call this engine before its version is known.
@@ -50,7 +51,34 @@ struct Loaded {
 /// A session of ONNX Runtime.
 struct OrtEngine {
     name: String,
+    on: ComputedOn,
     session: Session,
+    stop: Stop,
+}
+
+/// Ends a run within a window: the library looks at a flag between the operations of a graph.
+struct Stop {
+    cancel: CancelToken,
+    run_options: Arc<RunOptions<NoSelectedOutputs>>,
+    /// Kept because the token does not.
+    _hook: Hook,
+}
+
+impl Stop {
+    fn on(cancel: &CancelToken) -> ::ort::Result<Stop> {
+        let run_options = Arc::new(RunOptions::new()?);
+        let flagged = run_options.clone();
+        let hook: Hook = Arc::new(move || {
+            // A flag that cannot be set leaves the run to its end; who waits for it knows that.
+            let _ = flagged.terminate();
+        });
+        cancel.on_cancel(&hook);
+        Ok(Stop {
+            cancel: cancel.clone(),
+            run_options,
+            _hook: hook,
+        })
+    }
 }
 
 /// Opens `model` if a library is found. One that was named by the user must load, and a device that
@@ -92,11 +120,11 @@ pub(super) fn open(model: &Model, options: &EngineOptions) -> Result<Opened, Run
         Device::Auto => Device::of_flavour(library.flavour()),
         named => named,
     };
-    let opened = choice.open_on(device, &loaded, model);
+    let opened = choice.open_on(device, &loaded, model, options);
     match opened {
         // Nobody asked for more than the processor.
         Err(error) if choice.device == Device::Auto && device != Device::Cpu => {
-            let opened = choice.open_on(Device::Cpu, &loaded, model)?;
+            let opened = choice.open_on(Device::Cpu, &loaded, model, options)?;
             Ok(opened.with_note(format!("{device} cannot be used ({error}); using the cpu")))
         }
         opened => opened,
@@ -109,6 +137,7 @@ impl Choice {
         device: Device,
         loaded: &Loaded,
         model: &Model,
+        options: &EngineOptions,
     ) -> Result<Opened, RuntimeError> {
         let precision = providers::precision(device, self.precision, model.stored_precision())?;
         let request = Request {
@@ -121,7 +150,9 @@ impl Choice {
             (_, Precision::F32) => format!("{NAME} {} ({device})", loaded.version),
             _ => format!("{NAME} {} ({device}, {precision})", loaded.version),
         };
-        let opened = guard(&name, || session(&name, loaded, model.bytes(), &request))?;
+        let opened = guard(&name, || {
+            session(&name, loaded, model.bytes(), &request, options)
+        })?;
         Ok(opened.with_notes(self.note.iter().cloned()))
     }
 }
@@ -149,26 +180,35 @@ fn session(
     loaded: &Loaded,
     bytes: &[u8],
     request: &Request<'_>,
+    options: &EngineOptions,
 ) -> Result<Opened, RuntimeError> {
     available(loaded, request.device)?;
-    let opened = |session, note| {
-        let name = name.to_owned();
-        Opened::Ready(Box::new(OrtEngine { name, session }), note)
+    let opened = |session, note| -> Result<Opened, RuntimeError> {
+        let engine = OrtEngine {
+            name: name.to_owned(),
+            on: ComputedOn {
+                device: request.device,
+                precision: request.precision,
+            },
+            session,
+            stop: Stop::on(&options.cancel).map_err(|source| open_error(name, source))?,
+        };
+        Ok(Opened::Ready(Box::new(engine), note))
     };
     let commit = |strict| -> Result<::ort::Result<Session>, RuntimeError> {
-        let mut builder = builder(loaded, request, strict)
+        let mut builder = builder(loaded, request, strict, options.lean)
             .map_err(|source| unavailable(loaded, request.device, &source.to_string()))?;
         Ok(builder.commit_from_memory(bytes))
     };
     match commit(true)? {
-        Ok(session) => Ok(opened(session, None)),
+        Ok(session) => opened(session, None),
         Err(error) if error.to_string().contains(STRICT) => {
             let session = commit(false)?.map_err(|source| open_error(name, source))?;
             let note = format!(
                 "{} leaves some operations of this model to the cpu",
                 request.device
             );
-            Ok(opened(session, Some(note)))
+            opened(session, Some(note))
         }
         Err(error) => Err(open_error(name, error)),
     }
@@ -223,7 +263,14 @@ fn unavailable(loaded: &Loaded, device: Device, said: &str) -> RuntimeError {
         };
     }
     let reason = if missing.is_empty() {
-        format!("ONNX Runtime cannot load its provider: {said}")
+        let library = loaded.provider_library(device).unwrap_or_default();
+        format!(
+            "ONNX Runtime cannot load its provider from {}: {said}; if that file is damaged, or of \
+             another version than {}, `{}` installs one that fits",
+            library.display(),
+            loaded.version,
+            device.flavour().install_command(),
+        )
     } else {
         format!(
             "{} not on this machine, or not on the loader's path (LD_LIBRARY_PATH): {}; ONNX \
@@ -353,7 +400,12 @@ fn version(build: &str, path: &Path) -> String {
 /// A session's settings. A provider that does not load is an error.
 ///
 /// With `strict`, opening fails if the provider does not take every operation.
-fn builder(loaded: &Loaded, request: &Request<'_>, strict: bool) -> ::ort::Result<SessionBuilder> {
+fn builder(
+    loaded: &Loaded,
+    request: &Request<'_>,
+    strict: bool,
+    lean: bool,
+) -> ::ort::Result<SessionBuilder> {
     let providers = providers::providers(request);
     // Where another provider computes, ONNX Runtime's own threads would only wait, and wait busily.
     let threads = if providers.is_empty() {
@@ -365,6 +417,14 @@ fn builder(loaded: &Loaded, request: &Request<'_>, strict: bool) -> ::ort::Resul
         // Everything up to and including level 3; the numeral 3 is not known to every version.
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(threads)?;
+    // An arena keeps what it ever had, in powers of two; without one, memory goes back to the
+    // system between operations.
+    let builder = match lean {
+        true => builder
+            .with_memory_pattern(false)?
+            .with_execution_providers([ep::CPU::default().with_arena_allocator(false).build()])?,
+        false => builder,
+    };
     if providers.is_empty() {
         return Ok(builder);
     }
@@ -398,14 +458,64 @@ impl Engine for OrtEngine {
         &self.name
     }
 
+    fn computed_on(&self) -> ComputedOn {
+        self.on
+    }
+
     fn run(
         &mut self,
         inputs: &[(&str, TensorView<'_>)],
     ) -> Result<Vec<(String, Tensor)>, RuntimeError> {
-        let OrtEngine { name, session } = self;
+        let (name, outputs) = self.outputs(inputs)?;
         guard(name, || {
-            compute(session, inputs).map_err(|source| run_error(name, source))
+            outputs
+                .iter()
+                .map(|(name, value)| Ok((name.to_owned(), owned(&value)?)))
+                .collect::<::ort::Result<_>>()
+                .map_err(|source| run_error(name, source))
         })
+    }
+
+    fn lend(
+        &mut self,
+        inputs: &[(&str, TensorView<'_>)],
+        take: &mut Outputs<'_>,
+    ) -> Result<(), RuntimeError> {
+        let (name, outputs) = self.outputs(inputs)?;
+        let views = guard(name, || {
+            outputs
+                .keys()
+                .filter_map(|name| Some((name, outputs.get(name)?)))
+                .map(|(name, value)| Ok((name, view(value)?)))
+                .collect::<::ort::Result<Vec<_>>>()
+                .map_err(|source| run_error(name, source))
+        })?;
+        take(&views)
+    }
+}
+
+impl OrtEngine {
+    /// Runs the session; returns the engine's name for messages, and the outputs where they lie.
+    fn outputs(
+        &mut self,
+        inputs: &[(&str, TensorView<'_>)],
+    ) -> Result<(&str, SessionOutputs<'_>), RuntimeError> {
+        let OrtEngine {
+            name,
+            session,
+            stop,
+            ..
+        } = self;
+        let (name, stop) = (&**name, &*stop);
+        let outputs = guard(name, move || {
+            compute(session, &stop.run_options, inputs).map_err(|source| {
+                match stop.cancel.is_cancelled() {
+                    true => RuntimeError::Cancelled,
+                    false => run_error(name, source),
+                }
+            })
+        })?;
+        Ok((name, outputs))
     }
 }
 
@@ -415,10 +525,11 @@ enum Contiguous<'a> {
     I64(CowArray<'a, i64, ndarray::IxDyn>),
 }
 
-fn compute(
-    session: &mut Session,
+fn compute<'r>(
+    session: &'r mut Session,
+    run_options: &'r RunOptions<NoSelectedOutputs>,
     inputs: &[(&str, TensorView<'_>)],
-) -> ::ort::Result<Vec<(String, Tensor)>> {
+) -> ::ort::Result<SessionOutputs<'r>> {
     let contiguous: Vec<(&str, Contiguous<'_>)> = inputs
         .iter()
         .map(|(name, tensor)| match tensor {
@@ -436,18 +547,20 @@ fn compute(
             Ok((*name, value))
         })
         .collect::<::ort::Result<_>>()?;
-    let outputs = session.run(values)?;
-    outputs
-        .iter()
-        .map(|(name, value)| Ok((name.to_owned(), extract(&value)?)))
-        .collect()
+    session.run_with_options(values, run_options)
 }
 
-fn extract(value: &ValueRef<'_>) -> ::ort::Result<Tensor> {
-    let value: &DynValue = value;
+fn owned(value: &ValueRef<'_>) -> ::ort::Result<Tensor> {
+    Ok(match view(value)? {
+        TensorView::I64(array) => Tensor::I64(array.to_owned()),
+        TensorView::F32(array) => Tensor::F32(array.to_owned()),
+    })
+}
+
+fn view(value: &DynValue) -> ::ort::Result<TensorView<'_>> {
     Ok(match value.dtype().tensor_type() {
-        Some(TensorElementType::Int64) => Tensor::I64(value.try_extract_array()?.to_owned()),
-        _ => Tensor::F32(value.try_extract_array()?.to_owned()),
+        Some(TensorElementType::Int64) => TensorView::I64(value.try_extract_array()?),
+        _ => TensorView::F32(value.try_extract_array()?),
     })
 }
 

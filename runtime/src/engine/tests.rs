@@ -150,6 +150,73 @@ fn auto_takes_onnx_runtime_without_a_note() {
 }
 
 #[test]
+fn a_run_ends_when_somebody_asks() {
+    // Far more convolutions than anybody waits for, on one thread.
+    let convolutions = 2000;
+    let mut nodes = Vec::new();
+    let mut last = IMAGE.to_owned();
+    for index in 0..convolutions {
+        let next = match index + 1 == convolutions {
+            true => LOGITS.to_owned(),
+            false => format!("step{index}"),
+        };
+        let conv = NodeProto::new("Conv", [last.as_str(), "w"], [next.as_str()]);
+        nodes.push(conv.attr_ints("pads", &[1, 1, 1, 1, 1, 1]));
+        last = next;
+    }
+    let shape = [1, 8, 32, 64, 64];
+    let model = Model::unchecked(
+        uniseg_onnx::encode(&ModelProto::new(GraphProto {
+            name: "long".to_owned(),
+            node: nodes,
+            initializer: vec![TensorProto::from_f32(
+                "w",
+                &[8, 8, 3, 3, 3],
+                &[1.0 / 216.0; 8 * 8 * 27],
+            )],
+            input: vec![ValueInfoProto::tensor(IMAGE, DataType::Float, shape)],
+            output: vec![ValueInfoProto::tensor(LOGITS, DataType::Float, shape)],
+            ..GraphProto::default()
+        })),
+        sample::tiny_manifest(),
+    );
+    let options = EngineOptions {
+        threads: NonZeroUsize::new(1),
+        ..options(EngineKind::Ort)
+    };
+    let mut engine = open_engine(&model, &options).unwrap().engine;
+    let image = Array5::<f32>::ones((1, 8, 32, 64, 64));
+    let asked = options.cancel.clone();
+    let asking = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        asked.cancel();
+    });
+    // Had it gone on to its end, there would be an output.
+    let error = engine
+        .run(&[(IMAGE, TensorView::F32(image.view().into_dyn()))])
+        .unwrap_err();
+    assert!(matches!(error, RuntimeError::Cancelled), "{error}");
+    asking.join().unwrap();
+}
+
+#[test]
+fn a_thrifty_engine_computes_the_same() {
+    let model = Model::from(Artefact::new(network(2), sample::tiny_manifest()).unwrap());
+    let image = Array5::from_shape_fn((1, 2, 2, 3, 4), |(_, c, z, y, x)| {
+        (c * 100 + z * 30 + y * 7 + x) as f32 / 50.0
+    });
+    let logits = |lean| {
+        let options = EngineOptions {
+            lean,
+            ..options(EngineKind::Ort)
+        };
+        let mut engine = open_engine(&model, &options).unwrap().engine;
+        forward(engine.as_mut(), &model.manifest().network, image.view(), 1).unwrap()
+    };
+    assert_eq!(logits(true), logits(false));
+}
+
+#[test]
 fn inputs_in_any_memory_order_and_missing_ones() {
     let model = Model::from(sample::tiny_artefact());
     let image = Array5::from_shape_fn((1, 2, 2, 3, 4), |(_, c, z, y, x)| {

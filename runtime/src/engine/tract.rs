@@ -9,7 +9,7 @@ use tract_onnx::prelude::{
     RunOptions, TValue, TVec, Tensor as TractTensor, TractResult, TypedRunnableModel,
 };
 
-use super::{Engine, EngineOptions, guard::guard, table::Opened};
+use super::{ComputedOn, Engine, EngineOptions, guard::guard, table::Opened};
 use crate::{Device, Model, Precision, RuntimeError, Tensor, TensorView, threads::thread_count};
 
 /// tract's version, as pinned in this workspace's lock file.
@@ -18,6 +18,7 @@ const VERSION: &str = "0.23.9";
 /// The artefact, optimised by tract.
 struct TractEngine {
     name: String,
+    precision: Precision,
     inputs: Vec<String>,
     outputs: Vec<String>,
     plan: Arc<TypedRunnableModel>,
@@ -64,6 +65,7 @@ fn compile(name: &str, model: &Model, threads: usize) -> TractResult<TractEngine
         .into_runnable_with_options(&options)?;
     Ok(TractEngine {
         name: name.to_owned(),
+        precision: model.stored_precision(),
         inputs,
         outputs,
         plan,
@@ -107,6 +109,13 @@ fn fix_shapes(graph: &mut InferenceModel, inputs: &[String], model: &Model) -> T
 impl Engine for TractEngine {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn computed_on(&self) -> ComputedOn {
+        ComputedOn {
+            device: Device::Cpu,
+            precision: self.precision,
+        }
     }
 
     fn run(

@@ -11,17 +11,17 @@ use uniseg_imaging::ndarray::{Array3, Axis, concatenate};
 use uniseg_imaging::{Extent, Geometry, Volume, read_nifti};
 use uniseg_onnx::Task;
 use uniseg_runtime::{
-    CancelToken, Case, Model, Request, WholeModel, WindowOptions, open_engine, select_tasks,
-    write_labels,
+    CancelToken, Case, Model, Peak, Request, WholeModel, WindowOptions, measure_peak, open_engine,
+    peak_memory_bytes, select_tasks, write_labels,
 };
-use uniseg_train::run::peak_memory_bytes;
 
 use super::super::{EngineArgs, EngineName, Outcome};
 use crate::report;
 
 /// Measure a whole case: read, preprocess, network, restore, write; peak memory
 ///
-/// Nothing is kept. Every window is run unless --skip is given.
+/// Nothing is kept. Every window is run unless --skip is given. Speed is also told as a share of the
+/// peak: how fast the same engine, with the same threads, multiplies two matrices.
 #[derive(Args)]
 pub(super) struct BenchCase {
     /// The artefact
@@ -68,6 +68,7 @@ struct Measured {
     engine: String,
     task: String,
     gflop_per_window: f64,
+    peak: Peak,
     cases: Vec<Row>,
 }
 
@@ -93,6 +94,8 @@ struct Row {
     pre_and_post_share: f64,
     windows_per_second: f64,
     gflop_per_second: f64,
+    /// Of the engine's own peak, see [`Peak`].
+    share_of_peak: f64,
     peak_memory_mb: Option<u64>,
 }
 
@@ -102,7 +105,8 @@ impl BenchCase {
         let model = Model::open(&self.model)?;
         let tasks = select_tasks(model.manifest(), &self.task, self.images.len())?.tasks;
         ensure!(tasks.len() == 1, "one task is measured at a time");
-        let mut opened = open_engine(&model, &self.engine_args.options(self.engine.into()))?;
+        let engine = self.engine_args.options(self.engine.into());
+        let mut opened = open_engine(&model, &engine)?;
         if let Some(note) = &opened.note {
             report::note(note);
         }
@@ -115,11 +119,14 @@ impl BenchCase {
             engine: opened.engine.name().to_owned(),
             task: tasks[0].name.clone(),
             gflop_per_window: model.footprint().flops as f64 / 1e9,
+            peak: measure_peak(&model, &engine)?,
             cases: Vec::new(),
         };
         let mut predictor = WholeModel::new(opened.engine.as_mut(), &model);
         for growth in &self.growth {
-            let row = self.measure(&model, &mut predictor, &tasks[0], &options, growth.get())?;
+            let mut row =
+                self.measure(&model, &mut predictor, &tasks[0], &options, growth.get())?;
+            row.share_of_peak = row.gflop_per_second / measured.peak.gflop_per_second;
             measured.cases.push(row);
         }
         if self.json {
@@ -156,6 +163,7 @@ impl BenchCase {
             tasks: &[task],
             options,
             cancel: &CancelToken::new(),
+            probabilities: &[],
         };
         let progress = report::CaseProgress::new();
         let found = case.segment_together(predictor, request, &mut |step| progress.show(step))?;
@@ -183,7 +191,7 @@ impl BenchCase {
         let gflop = model.footprint().flops as f64 / 1e9 * run * f64::from(views);
         Ok(Row {
             growth,
-            voxels: case.image().voxels().len(),
+            voxels: case.geometry().extent.zyx().iter().product(),
             windows: windows.windows,
             skipped: windows.skipped,
             read_s: seconds(read),
@@ -197,6 +205,8 @@ impl BenchCase {
             pre_and_post_share: seconds(around) / total,
             windows_per_second: run / seconds(timing.windows),
             gflop_per_second: gflop / seconds(timing.network),
+            // Filled in where the peak is known.
+            share_of_peak: 0.0,
             peak_memory_mb: peak_memory_bytes().map(|bytes| bytes / 1_000_000),
         })
     }
@@ -238,6 +248,7 @@ fn table(measured: &Measured) -> String {
         "pre+post",
         "windows/s",
         "GFLOP/s",
+        "of peak",
         "peak MB",
     ];
     let rows = measured.cases.iter().map(|row| {
@@ -257,6 +268,7 @@ fn table(measured: &Measured) -> String {
             format!("{:.1} %", 100.0 * row.pre_and_post_share),
             format!("{:.3}", row.windows_per_second),
             format!("{:.1}", row.gflop_per_second),
+            format!("{:.0} %", 100.0 * row.share_of_peak),
             row.peak_memory_mb
                 .map_or("?".to_owned(), |mb| mb.to_string()),
         ]
@@ -265,10 +277,12 @@ fn table(measured: &Measured) -> String {
         .chain(rows)
         .collect();
     format!(
-        "{} with {}, {:.1} GFLOP a window\n{}",
+        "{} with {}, {:.1} GFLOP a window\nthe peak is {:.1} GFLOP/s: {}\n{}",
         measured.task,
         measured.engine,
         measured.gflop_per_window,
+        measured.peak.gflop_per_second,
+        measured.peak.of,
         report::table(&rows)
     )
 }

@@ -87,14 +87,7 @@ pub(super) fn same_volume(
             .map(|(task, ..)| format!("Dice with {}", task.name)),
     );
     heading.push("voxels shared with other answers".into());
-    let voxel_ml = case
-        .image()
-        .geometry()
-        .spacing
-        .zyx()
-        .iter()
-        .product::<f64>()
-        / 1000.0;
+    let voxel_ml = case.geometry().spacing.zyx().iter().product::<f64>() / 1000.0;
     let mut rows = vec![heading];
     for (index, (task, _, labels)) in found.iter().enumerate() {
         let voxels = labels.iter().filter(|label| **label > 0).count();
@@ -133,7 +126,7 @@ pub(super) fn same_volume(
         .map(|(task, truth, labels)| {
             Ok(Figure::Png {
                 caption: format!("asked for {}: truth above, answer below", task.name),
-                bytes: preview::pair(case.image(), task, truth.view(), labels.view())?,
+                bytes: preview::pair(&case.image(), task, truth.view(), labels.view())?,
             })
         })
         .collect::<anyhow::Result<_>>()?;

@@ -10,12 +10,12 @@ use uniseg_imaging::NiftiHeader;
 use uniseg_imaging::ndarray::Array3;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
-    CancelToken, Case, CohortCase, MergedTable, Model, Pieces, Request, Segmentation,
-    WindowOptions, select_tasks, write_merged,
+    CancelToken, Case, CohortCase, Engines, MergedTable, Model, Pieces, Request, Segmentation,
+    WindowOptions, group_tasks, select_tasks, write_merged,
 };
 
-use super::outputs::{self, Outputs};
-use super::{Outcome, Segment, groups, was_cancelled};
+use super::outputs::{self, Finished, Outputs};
+use super::{Outcome, Segment, probabilities, was_cancelled};
 use crate::{interrupt, report};
 
 /// Cases, and label maps, that wait for the next stage: each stage is one ahead and no more.
@@ -66,24 +66,66 @@ pub(super) fn run(
         None => cases,
     };
     let total = cases.len();
+    let cancel = interrupt::listen()?;
+    let mut engines: Option<Engines<'_>> = None;
     let (mut jobs, mut rows) = (Vec::new(), Vec::new());
+    // Cases that were finished otherwise than they would be now.
+    let mut otherwise = 0;
     for case in cases {
         let name = case.name.clone();
-        match job(command, model, case) {
-            Err(error) => rows.push(failed(name, &error, 0.0)),
-            Ok(job) if !command.again && job.is_done(command, model, &options) => rows.push(Row {
+        let job = match job(command, model, case) {
+            Err(error) => {
+                rows.push(failed(name, &error, 0.0));
+                continue;
+            }
+            Ok(job) => job,
+        };
+        let done = match job.finished(command, model, &options) {
+            Some(_) if command.again => false,
+            Some(_) if command.keep_finished => true,
+            Some(finished) => {
+                // What would compute them now is known once it is there.
+                let engines = match &engines {
+                    Some(engines) => engines,
+                    None => engines.insert(command.open(pieces, &cancel)?),
+                };
+                let alike = finished.is_alike(engines.computed_on());
+                otherwise += usize::from(!alike);
+                alike
+            }
+            None => false,
+        };
+        if done {
+            rows.push(Row {
                 case: name,
                 state: "skipped",
                 seconds: 0.0,
                 detail: "finished before".to_owned(),
-            }),
-            Ok(job) => jobs.push(job),
+            });
+        } else {
+            jobs.push(job);
         }
+    }
+    if otherwise > 0 {
+        report::note(&format!(
+            "{otherwise} finished case(s) were made on another device or in another precision and \
+             are made again; --keep-finished keeps them"
+        ));
     }
     if !jobs.is_empty() {
         std::fs::create_dir_all(&command.output)
             .with_context(|| format!("cannot create {}", command.output.display()))?;
-        rows.extend(pipeline(command, pieces, &jobs, &options)?);
+        let engines = match engines {
+            Some(engines) => engines,
+            None => command.open(pieces, &cancel)?,
+        };
+        rows.extend(pipeline(
+            command,
+            pieces,
+            (engines, cancel),
+            &jobs,
+            &options,
+        )?);
     }
     rows.sort_by(|a, b| a.case.cmp(&b.case));
     report::result(&table(&rows));
@@ -99,11 +141,18 @@ pub(super) fn run(
 
 /// Finds out what there is to do for a case, without reading it.
 fn job(command: &Segment, model: &Model, case: CohortCase) -> anyhow::Result<Job> {
+    case.check()?;
     let asked = case.task.as_deref().unwrap_or(&command.task);
     let tasks = select_tasks(model.manifest(), asked, case.images.len())?.tasks;
     let outputs: Vec<Outputs> = tasks
         .iter()
-        .map(|task| Outputs::of_case(&command.output, &case.name, task, tasks.len()))
+        .map(|task| {
+            let mut outputs = Outputs::of_case(&command.output, &case.name, task, tasks.len());
+            if command.probabilities {
+                outputs.probabilities = Some(outputs.probabilities_path());
+            }
+            outputs
+        })
         .collect();
     for path in outputs.iter().flat_map(Outputs::paths) {
         let existing = path.canonicalize().ok();
@@ -128,13 +177,22 @@ fn job(command: &Segment, model: &Model, case: CohortCase) -> anyhow::Result<Job
 }
 
 impl Job {
-    fn is_done(&self, command: &Segment, model: &Model, options: &WindowOptions) -> bool {
-        let mut pairs = self.tasks.iter().zip(&self.outputs);
+    /// What an earlier run computed all of the case's results on, if they are there, with the same
+    /// weights and settings.
+    fn finished(
+        &self,
+        command: &Segment,
+        model: &Model,
+        options: &WindowOptions,
+    ) -> Option<Finished> {
         let merged = !command.merge
             || outputs::merged(&self.folder(command))
                 .iter()
                 .all(|path| path.is_file());
-        merged && pairs.all(|(task, outputs)| outputs.are_done(task, model, options))
+        let pairs = self.tasks.iter().zip(&self.outputs);
+        let tasks = pairs.map(|(task, outputs)| outputs.finished(task, model, options));
+        let tasks = tasks.collect::<Option<Vec<_>>>().filter(|_| merged)?;
+        Some(Finished(tasks))
     }
 
     /// Where a merged map goes.
@@ -147,12 +205,11 @@ impl Job {
 fn pipeline(
     command: &Segment,
     pieces: &Pieces,
+    (mut engines, cancel): (Engines<'_>, CancelToken),
     jobs: &[Job],
     options: &WindowOptions,
 ) -> anyhow::Result<Vec<Row>> {
     let model = pieces.model();
-    let cancel = interrupt::listen()?;
-    let mut engines = command.open(pieces)?;
     let mut predictor = engines.predictor();
     let progress = report::CaseProgress::new();
     let rows = thread::scope(|scope| {
@@ -163,7 +220,14 @@ fn pipeline(
         // Within a bound only one case is in memory.
         let read: Box<dyn Iterator<Item = (usize, anyhow::Result<Case>)> + '_> =
             match command.memory {
-                Some(_) => Box::new(jobs.iter().map(read_images).enumerate()),
+                Some(_) => {
+                    let compact = |job| {
+                        let mut case = read_images(job)?;
+                        case.compact();
+                        Ok(case)
+                    };
+                    Box::new(jobs.iter().map(compact).enumerate())
+                }
                 None => {
                     scope.spawn(|| read_all(jobs, &cancel, ready));
                     Box::new(read.into_iter())
@@ -178,15 +242,20 @@ fn pipeline(
                 for warning in case.warnings() {
                     progress.note(&format!("warning: {warning}"));
                 }
-                let options = &command.fit(model, &case, &job.tasks, *options)?;
+                // One that waits and one that is written.
+                let waiting = WAITING + 1;
+                let (options, together) =
+                    command.fit(pieces, &case, &job.tasks, *options, waiting)?;
                 let mut merge = command.merge(&job.tasks, &case)?;
                 let tasks: Vec<&Task> = job.tasks.iter().collect();
-                for group in groups(predictor.as_ref(), &tasks) {
+                for group in group_tasks(&tasks, together) {
+                    let probabilities = probabilities(&group, &job.tasks, &job.outputs)?;
                     let request = Request {
                         manifest: model.manifest(),
                         tasks: &group,
-                        options,
+                        options: &options,
                         cancel: &cancel,
+                        probabilities: &probabilities,
                     };
                     let show = &mut |step: uniseg_runtime::Progress<'_>| progress.show(step);
                     let found = case.segment_together(predictor.as_mut(), request, show)?;
@@ -204,7 +273,7 @@ fn pipeline(
                     }
                 }
                 if let Some(merge) = merge {
-                    let merged = merge.finish(case.image().geometry().spacing.voxel_ml());
+                    let merged = merge.finish(case.geometry().spacing.voxel_ml());
                     let header = case.header().clone();
                     let message = Message::Merged(Box::new(merged), header, index);
                     finished.send(message).context("the writing thread ended")?;

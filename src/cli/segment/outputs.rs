@@ -7,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 use uniseg_imaging::NiftiHeader;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
-    Model, Segmentation, Statistics, WindowOptions, write_labels, write_statistics,
+    ComputedOn, Model, Segmentation, Statistics, WindowOptions, write_labels, write_statistics,
 };
 
 use super::Segment;
@@ -17,12 +17,24 @@ pub(super) struct Outputs {
     pub(super) labels: PathBuf,
     pub(super) statistics: PathBuf,
     pub(super) preview: Option<PathBuf>,
+    pub(super) probabilities: Option<PathBuf>,
+}
+
+/// What earlier runs computed the tasks of a case on, as far as they say.
+pub(super) struct Finished(pub(super) Vec<Option<ComputedOn>>);
+
+impl Finished {
+    /// Whether the same results would come from what computes `now`.
+    pub(super) fn is_alike(&self, now: ComputedOn) -> bool {
+        let alike = |before: &Option<ComputedOn>| before.is_some_and(|on| on.is_alike(now));
+        self.0.iter().all(alike)
+    }
 }
 
 impl Segment {
     /// Decides where everything goes, and refuses what cannot work before any time is spent.
     pub(super) fn outputs(&self, tasks: &[Task]) -> anyhow::Result<Vec<Outputs>> {
-        let outputs = match labels_stem(&self.output) {
+        let mut outputs = match labels_stem(&self.output) {
             Some(stem) => {
                 ensure!(
                     !self.merge,
@@ -43,6 +55,7 @@ impl Segment {
                     labels,
                     statistics,
                     preview: self.preview.clone(),
+                    probabilities: None,
                 }]
             }
             None => {
@@ -64,6 +77,11 @@ impl Segment {
                     .collect()
             }
         };
+        if self.probabilities {
+            for outputs in &mut outputs {
+                outputs.probabilities = Some(outputs.probabilities_path());
+            }
+        }
         let merged = if self.merge {
             merged(&self.output).to_vec()
         } else {
@@ -99,6 +117,7 @@ impl Segment {
             labels: named("nii.gz"),
             statistics,
             preview,
+            probabilities: None,
         }
     }
 
@@ -151,22 +170,42 @@ impl Outputs {
             labels: named(".nii.gz"),
             statistics: named(".json"),
             preview: None,
+            probabilities: None,
         }
     }
 
-    /// Whether an earlier run finished this task with the same weights and settings.
-    pub(super) fn are_done(&self, task: &Task, model: &Model, options: &WindowOptions) -> bool {
-        let Ok(bytes) = std::fs::read(&self.statistics) else {
-            return false;
-        };
-        let Ok(found) = serde_json::from_slice::<Statistics>(&bytes) else {
-            return false;
-        };
-        self.labels.is_file()
+    /// Where probabilities go: beside the labels.
+    pub(super) fn probabilities_path(&self) -> PathBuf {
+        let name = self.labels.file_name().unwrap_or_default();
+        let name = name.to_string_lossy();
+        let stem = name
+            .strip_suffix(".nii.gz")
+            .or_else(|| name.strip_suffix(".nii"))
+            .unwrap_or(&name);
+        self.labels
+            .with_file_name(format!("{stem}.probabilities.nii.gz"))
+    }
+
+    /// What an earlier run computed this task on, if it finished it with the same weights and
+    /// settings.
+    pub(super) fn finished(
+        &self,
+        task: &Task,
+        model: &Model,
+        options: &WindowOptions,
+    ) -> Option<Option<ComputedOn>> {
+        let bytes = std::fs::read(&self.statistics).ok()?;
+        let found: Statistics = serde_json::from_slice(&bytes).ok()?;
+        let done = self.labels.is_file()
+            && self
+                .probabilities
+                .as_ref()
+                .is_none_or(|path| path.is_file())
             && found.weights_sha256 == model.manifest().weights_sha256
             && found.task == task.name
             && (found.step, found.mirror, found.skip, found.fast)
-                == (options.step, options.mirror, options.skip, options.fast)
+                == (options.step, options.mirror, options.skip, options.fast);
+        done.then(|| found.computed_on())
     }
 
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
@@ -174,6 +213,7 @@ impl Outputs {
             Some(&self.labels),
             Some(&self.statistics),
             self.preview.as_ref(),
+            self.probabilities.as_ref(),
         ]
         .into_iter()
         .flatten()

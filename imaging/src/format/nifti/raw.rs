@@ -212,15 +212,22 @@ impl RawHeader {
 
     /// This header for one three-dimensional frame of the image.
     pub(super) fn with_one_frame(&self) -> Self {
+        self.with_dimensions(3, 1)
+    }
+
+    /// This header for so many three-dimensional frames on the image's grid, in a fourth
+    /// dimension.
+    pub(super) fn with_frames(&self, frames: i16) -> Self {
+        self.with_dimensions(4, frames)
+    }
+
+    fn with_dimensions(&self, count: i16, frames: i16) -> Self {
         let mut header = self.clone();
-        match self.version {
-            NiftiVersion::Nifti1 => {
-                header.put(40, 3_i16.to_le_bytes());
-                (4..8).for_each(|i| header.put(40 + 2 * i, 1_i16.to_le_bytes()));
-            }
-            NiftiVersion::Nifti2 => {
-                header.put(16, 3_i64.to_le_bytes());
-                (4..8).for_each(|i| header.put(16 + 8 * i, 1_i64.to_le_bytes()));
+        let sizes = [(0, count), (4, frames), (5, 1), (6, 1), (7, 1)];
+        for (place, size) in sizes {
+            match self.version {
+                NiftiVersion::Nifti1 => header.put(40 + 2 * place, size.to_le_bytes()),
+                NiftiVersion::Nifti2 => header.put(16 + 8 * place, i64::from(size).to_le_bytes()),
             }
         }
         header

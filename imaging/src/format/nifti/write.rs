@@ -14,7 +14,7 @@ use super::NiftiHeader;
 use super::raw::RawHeader;
 
 const UINT8: i16 = 2;
-const FLOAT32: i16 = 16;
+pub(super) const FLOAT32: i16 = 16;
 const UINT16: i16 = 512;
 
 /// Writes labels (z, y, x) on the grid of an image that was read.

@@ -1,0 +1,103 @@
+//! Windows that are left out, in whole cases of the trained network: how many, and what it costs.
+
+use uniseg_imaging::ndarray::{Array3, s};
+use uniseg_imaging::{Extent, Geometry, Volume, dice, read_nifti};
+use uniseg_runtime::{
+    CancelToken, Case, EngineKind, Model, Request, Together, WholeModel, WindowOptions,
+};
+
+use crate::support::{Golden, artefacts, golden, ort::engine};
+
+/// Dice with the labels of a pass that leaves nothing out: of `--fast`, and of air.
+const FAST_DICE: f64 = 0.995;
+const AIR_DICE: f64 = 0.999;
+
+/// The real CT crop in the middle of a volume of three windows along z and four along y and x.
+fn surrounded(golden: &Golden, outside: impl Fn(usize) -> f32) -> Volume<f32> {
+    let crop = read_nifti(&golden.path("data/ct_small.nii.gz"))
+        .unwrap()
+        .volume;
+    let zyx = [64, 200, 220];
+    let mut index = 0;
+    let mut voxels = Array3::from_shape_simple_fn(zyx, || {
+        index += 1;
+        outside(index)
+    });
+    let sizes = crop.geometry().extent.zyx();
+    let [z, y, x] = [0, 1, 2].map(|axis| {
+        let start = (zyx[axis] - sizes[axis]) / 2;
+        start..start + sizes[axis]
+    });
+    voxels.slice_mut(s![z, y, x]).assign(&crop.voxels());
+    let geometry = Geometry {
+        extent: Extent::from_zyx(zyx),
+        ..*crop.geometry()
+    };
+    Volume::new(voxels, geometry).unwrap()
+}
+
+fn segment(model: &Model, volume: &Volume<f32>, skip: bool, fast: bool) -> Together {
+    let mut case = Case::from_volumes(&["ct".into()], vec![volume.clone()]).unwrap();
+    let mut engine = engine(model, EngineKind::Ort);
+    let mut predictor = WholeModel::new(engine.as_mut(), model);
+    let options = WindowOptions {
+        skip,
+        fast,
+        ..WindowOptions::of(model.manifest())
+    };
+    let request = Request {
+        manifest: model.manifest(),
+        tasks: &[model.manifest().task("liver").unwrap()],
+        options: &options,
+        cancel: &CancelToken::new(),
+        probabilities: &[],
+    };
+    case.segment_together(&mut predictor, request, &mut |_| ())
+        .unwrap()
+}
+
+#[track_caller]
+fn compare(what: &str, all: &Together, some: &Together, least_dice: f64) {
+    assert_eq!(all.windows.skipped, 0);
+    assert_eq!(all.windows.windows, some.windows.windows);
+    let (left_out, total) = (some.windows.skipped, some.windows.windows);
+    println!("{what}: {left_out} of {total} windows left out");
+    assert!(left_out > 0, "no window was left out");
+    assert!(left_out < total, "every window was left out");
+    let [all, some] = [all, some].map(|found| &found.segmentations[0]);
+    for label in 1..all.task.labels.len() as u16 {
+        let voxels = all.statistics.labels[usize::from(label)].voxels;
+        let found = dice(some.labels.view(), all.labels.view(), label);
+        let name = &all.task.labels[usize::from(label)];
+        println!("  {name}: {voxels} voxels, Dice with the full pass {found:.5}");
+        if label == 1 {
+            assert!(voxels > 1000, "there is no {name} to be found");
+        }
+        assert!(found >= least_dice, "{name}: Dice {found}");
+    }
+}
+
+#[test]
+fn air_around_a_body_is_left_out_and_costs_nothing() {
+    let Some(golden) = golden("air_around_a_body_is_left_out_and_costs_nothing") else {
+        return;
+    };
+    let model = Model::open(artefacts::trained(&golden)).unwrap();
+    let volume = surrounded(&golden, |_| -1024.0);
+    let all = segment(&model, &volume, false, false);
+    let some = segment(&model, &volume, true, false);
+    compare("air", &all, &some, AIR_DICE);
+}
+
+#[test]
+fn fast_finds_the_organ_and_leaves_windows_out() {
+    let Some(golden) = golden("fast_finds_the_organ_and_leaves_windows_out") else {
+        return;
+    };
+    let model = Model::open(artefacts::trained(&golden)).unwrap();
+    // Soft tissue all around: no window is empty.
+    let volume = surrounded(&golden, |index| -90.0 + (index * 7919 % 41) as f32);
+    let all = segment(&model, &volume, false, false);
+    let some = segment(&model, &volume, false, true);
+    compare("fast", &all, &some, FAST_DICE);
+}
