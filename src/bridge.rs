@@ -103,9 +103,19 @@ pub fn compile_calibrated(
 /// Compiles what `request` asks for as a pair: what does not depend on the task, and the rest.
 ///
 /// Errors: also [`ExportError::NothingToSplit`] for a network without a prompt, or for one task,
-/// on which then nothing depends; [`ExportError::NoCalibrator`] for int8, which is not made in two
-/// parts.
+/// on which then nothing depends; [`ExportError::NoCalibrator`] for int8, see
+/// [`compile_calibrated_pair`].
 pub fn compile_pair(checkpoint: &Checkpoint, request: &Request) -> Result<Pair, BridgeError> {
+    compile_calibrated_pair(checkpoint, request, [None, None])
+}
+
+/// [`compile_pair`] with ways to measure the activations of encoder and decoder, which int8 needs.
+pub fn compile_calibrated_pair(
+    checkpoint: &Checkpoint,
+    request: &Request,
+    calibrators: [Option<&mut dyn Calibrator>; 2],
+) -> Result<Pair, BridgeError> {
+    let [of_encoder, of_decoder] = calibrators;
     let chosen = request.choose(checkpoint)?;
     let Split {
         encoder,
@@ -124,13 +134,13 @@ pub fn compile_pair(checkpoint: &Checkpoint, request: &Request) -> Result<Pair, 
         features: features.clone(),
     };
     let precision = request.precision;
-    let encoder = encoder.with_precision(precision, None)?;
+    let encoder = encoder.with_precision(precision, of_encoder)?;
     let encoder = join(encoder, part, precision, checkpoint, &chosen)?;
     let part = Part::Decoder {
         features,
         encoder_sha256: encoder.artefact.manifest().weights_sha256.clone(),
     };
-    let decoder = decoder.with_precision(precision, None)?;
+    let decoder = decoder.with_precision(precision, of_decoder)?;
     let decoder = join(decoder, part, precision, checkpoint, &chosen)?;
     Ok(Pair { encoder, decoder })
 }

@@ -8,7 +8,7 @@ use uniseg_export::{CalibrationError, Calibrator, Readings};
 use uniseg_onnx::proto::ModelProto;
 use uniseg_onnx::{IMAGE, Manifest, TASK, Task, encode};
 use uniseg_runtime::{
-    Case, CohortError, EngineOptions, Model, RuntimeError, Sample, Tensor, TensorView, find_cases,
+    Case, CohortError, EngineOptions, Pieces, RuntimeError, Sample, Tensor, TensorView, find_cases,
     open_engine, sample_windows, select_tasks,
 };
 
@@ -130,8 +130,10 @@ fn cases(path: &Path) -> Result<Vec<Vec<PathBuf>>, CohortError> {
 
 /// Runs the compiler's probes in an engine, on windows of real volumes.
 pub struct VolumeCalibrator<'a> {
-    /// The model at full precision: its manifest says what its inputs are.
-    pub model: &'a Model,
+    /// The network at full precision.
+    pub pieces: &'a Pieces,
+    /// Whether it is the encoder of a pair that is measured.
+    pub encoder: bool,
     /// The windows.
     pub samples: &'a [Sample],
     /// The engine.
@@ -144,15 +146,37 @@ impl Calibrator for VolumeCalibrator<'_> {
         probe: &ModelProto,
         take: &mut dyn FnMut(Readings),
     ) -> Result<(), CalibrationError> {
-        let probe = self.model.with_graph(encode(probe));
+        let encoder = self.pieces.encoder();
+        let measured = match (self.encoder, encoder) {
+            (true, Some(encoder)) => encoder,
+            _ => self.pieces.model(),
+        };
+        let probe = measured.with_graph(encode(probe));
         let mut engine = open_engine(&probe, &self.engine)?.engine;
+        // What a decoder reads comes from the encoder at full precision.
+        let mut before = match encoder.filter(|_| !self.encoder) {
+            Some(encoder) => Some(open_engine(encoder, &self.engine)?.engine),
+            None => None,
+        };
         for sample in self.samples {
             let task = Array1::from_elem(1, i64::from(sample.task.id)).into_dyn();
             let image = sample.image.view().into_dyn();
-            let outputs = engine.run(&[
-                (IMAGE, TensorView::F32(image)),
-                (TASK, TensorView::I64(task.view())),
-            ])?;
+            let image = (IMAGE, TensorView::F32(image));
+            let features;
+            let mut inputs = match &mut before {
+                Some(encoder) => {
+                    features = encoder.run(&[image])?;
+                    let views = features.iter();
+                    views
+                        .map(|(name, tensor)| (name.as_str(), tensor.view()))
+                        .collect()
+                }
+                None => vec![image],
+            };
+            if !self.encoder {
+                inputs.push((TASK, TensorView::I64(task.view())));
+            }
+            let outputs = engine.run(&inputs)?;
             take(
                 outputs
                     .into_iter()

@@ -7,7 +7,7 @@ use serde_json::Value;
 use uniseg::calibration::Source;
 use uniseg_imaging::dice;
 use uniseg_onnx::decode;
-use uniseg_runtime::{Accuracy, EngineKind, Model, accuracy, bisect, open_engine};
+use uniseg_runtime::{Accuracy, EngineKind, Model, WholeModel, accuracy, bisect, open_engine};
 
 use crate::support::{
     Golden, artefacts,
@@ -82,7 +82,9 @@ fn measured(golden: &Golden, path: &Path, kind: EngineKind) -> Vec<Accuracy> {
         );
     }
     let [mut full, mut ours] = [engine(&reference, EngineKind::Ort), engine(&reduced, kind)];
-    accuracy(reference.manifest(), full.as_mut(), ours.as_mut(), &samples).unwrap()
+    let mut full = WholeModel::new(full.as_mut(), &reference);
+    let mut ours = WholeModel::new(ours.as_mut(), &reduced);
+    accuracy(reference.manifest(), &mut full, &mut ours, &samples).unwrap()
 }
 
 #[track_caller]

@@ -12,7 +12,7 @@ use uniseg_runtime::{
 use uniseg_train::Checkpoint;
 use uniseg_train::plan::{Plan, Variant, paper};
 
-use crate::support::{compare::same_math, ort};
+use crate::support::{compare::same_math, ort, python::passes_the_checker};
 
 /// The paper's tasks and stems, few channels and a small patch.
 fn checkpoint(variant: Variant) -> Checkpoint {

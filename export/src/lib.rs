@@ -29,6 +29,7 @@ pub use split::{Feature, Split};
 pub use types::{Constant, Dtype};
 
 use capture::{InputSpec, Kind};
+use precision::Ends;
 use symbolic::Symbol;
 
 /// Declares the inputs of a computation and exports it.
@@ -206,6 +207,7 @@ fn compile(
         passes,
         recorded_operations,
         before,
+        ends: Ends::WHOLE,
     })
 }
 
@@ -216,6 +218,7 @@ pub struct Exported {
     passes: Vec<PassReport>,
     recorded_operations: usize,
     before: Cost,
+    ends: Ends,
 }
 
 impl Exported {

@@ -16,6 +16,8 @@ use std::fmt;
 
 use uniseg_onnx::proto::ModelProto;
 
+pub(crate) use roles::Ends;
+
 use crate::error::ExportError;
 use crate::verify::{signature, verify};
 use crate::{Exported, Graph};
@@ -98,7 +100,7 @@ impl Exported {
         precision: Precision,
         calibrator: Option<&mut dyn Calibrator>,
     ) -> Result<Self, ExportError> {
-        let rewritten = rewrite(&self.graph, precision, calibrator)?;
+        let rewritten = rewrite(&self.graph, self.ends, precision, calibrator)?;
         if let Some(mut graph) = rewritten {
             graph.name_axes_like(&self.graph);
             verify(&graph, precision.name())?;
@@ -116,16 +118,17 @@ impl Exported {
 
 fn rewrite(
     graph: &Graph,
+    ends: Ends,
     precision: Precision,
     calibrator: Option<&mut dyn Calibrator>,
 ) -> Result<Option<Graph>, ExportError> {
     Ok(match (precision, calibrator) {
         (Precision::F32, _) => None,
-        (Precision::F16, _) => Some(half::convert(graph, half::Format::F16)?),
-        (Precision::BF16, _) => Some(half::convert(graph, half::Format::BF16)?),
+        (Precision::F16, _) => Some(half::convert(graph, ends, half::Format::F16)?),
+        (Precision::BF16, _) => Some(half::convert(graph, ends, half::Format::BF16)?),
         (Precision::Int8(_), None) => return Err(ExportError::NoCalibrator),
         (Precision::Int8(range), Some(calibrator)) => {
-            let sites = quantise::sites(graph);
+            let sites = quantise::sites(graph, ends);
             let graph = equalise::equalise(graph, &sites, calibrator)?;
             let ranges = calibrate::ranges(&graph, &sites.activations(&graph), range, calibrator)?;
             Some(quantise::convert(&graph, &sites, &ranges)?)

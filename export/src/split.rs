@@ -4,6 +4,7 @@ use crate::cost::Cost;
 use crate::error::ExportError;
 use crate::graph::{Graph, ValueId};
 use crate::pass::split_conv::{self, split_convolutions};
+use crate::precision::Ends;
 use crate::verify::verify;
 use crate::{Exported, PassReport};
 
@@ -37,6 +38,7 @@ pub(crate) fn split(exported: Exported, input: &str) -> Result<Split, ExportErro
         mut passes,
         recorded_operations,
         before,
+        ends,
     } = exported;
     let (_, source) = *graph
         .inputs()
@@ -80,15 +82,24 @@ pub(crate) fn split(exported: Exported, input: &str) -> Result<Split, ExportErro
     let decoder = graph.part(|index| second[index], inputs, graph.outputs().to_vec());
     verify(&encoder, "split")?;
     verify(&decoder, "split")?;
-    let exported = |graph: Graph, passes| Exported {
+    let exported = |graph: Graph, passes, ends| Exported {
         graph,
         passes,
         recorded_operations,
         before,
+        ends,
+    };
+    let first = Ends {
+        outputs: false,
+        ..ends
+    };
+    let last = Ends {
+        inputs: false,
+        ..ends
     };
     Ok(Split {
-        encoder: exported(encoder, passes.clone()),
-        decoder: exported(decoder, passes),
+        encoder: exported(encoder, passes.clone(), first),
+        decoder: exported(decoder, passes, last),
         features: described,
     })
 }

@@ -13,7 +13,7 @@ use uniseg_onnx::{Manifest, Task};
 pub use self::accuracy::{Accuracy, LabelAccuracy, accuracy};
 pub use self::bisect::{Bisection, NodeDifference, Opener, bisect};
 pub use self::random::random_patch;
-use crate::{Engine, RuntimeError, forward::forward};
+use crate::{Engine, Predictor, RuntimeError, WholeModel};
 
 /// How far two engines are apart, task by task.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -76,16 +76,18 @@ pub fn compare(
     seed: u64,
     progress: &mut dyn FnMut(&TaskDifference),
 ) -> Result<Comparison, RuntimeError> {
+    let engines = [reference.name().to_owned(), other.name().to_owned()];
+    let mut reference = WholeModel::one_by_one(reference, &manifest.network);
+    let mut other = WholeModel::one_by_one(other, &manifest.network);
     let mut tasks = Vec::with_capacity(manifest.tasks.len());
     for task in &manifest.tasks {
         let image = random_patch(manifest, task, seed);
-        let (expected, reference_s) = timed(reference, manifest, task, &image)?;
-        let (found, other_s) = timed(other, manifest, task, &image)?;
+        let (expected, reference_s) = timed(&mut reference, task, &image)?;
+        let (found, other_s) = timed(&mut other, task, &image)?;
         let row = difference(task, &expected, &found, [reference_s, other_s]);
         progress(&row);
         tasks.push(row);
     }
-    let engines = [reference.name().to_owned(), other.name().to_owned()];
     Ok(Comparison {
         engines,
         seed,
@@ -94,14 +96,17 @@ pub fn compare(
 }
 
 fn timed(
-    engine: &mut dyn Engine,
-    manifest: &Manifest,
+    predictor: &mut dyn Predictor,
     task: &Task,
     image: &Array5<f32>,
 ) -> Result<(Array5<f32>, f64), RuntimeError> {
     let start = Instant::now();
-    let logits = forward(engine, &manifest.network, image.view(), task.id)?;
-    Ok((logits, start.elapsed().as_secs_f64()))
+    let mut found = Array5::zeros((0, 0, 0, 0, 0));
+    predictor.logits(image.view(), &[task.id], &mut |_, logits| {
+        found = logits;
+        Ok(())
+    })?;
+    Ok((found, start.elapsed().as_secs_f64()))
 }
 
 pub(crate) fn difference(

@@ -64,13 +64,18 @@ impl Pieces {
         })
     }
 
+    /// A network in one piece, or an encoder and the decoder (`main`) that was made with it.
+    pub fn of(main: Model, encoder: Option<Model>) -> Self {
+        Self { main, encoder }
+    }
+
     /// What knows the tasks: the whole network, or the decoder.
     pub fn model(&self) -> &Model {
         &self.main
     }
 
     /// The other half of a pair.
-    pub(crate) fn encoder(&self) -> Option<&Model> {
+    pub fn encoder(&self) -> Option<&Model> {
         self.encoder.as_ref()
     }
 

@@ -3,13 +3,14 @@ mod precision;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use uniseg::bridge::{self, Batch, Compiled, Request};
+use uniseg::bridge::{Batch, Compiled, Request};
 use uniseg_export::{Cost, Opset};
 use uniseg_train::Checkpoint;
 use uniseg_train::run::checkpoint_folder;
 
 use super::{Outcome, import::read_plan};
 use crate::report;
+use precision::Form;
 
 /// Compile a checkpoint to one self-describing ONNX file
 ///
@@ -97,20 +98,26 @@ pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
         precision: command.precision.precision(),
         opset: command.opset,
     };
-    if command.split {
-        let pair = bridge::compile_pair(&checkpoint, &request)?;
-        for (part, compiled) in [("encoder", &pair.encoder), ("decoder", &pair.decoder)] {
+    let form = match command.split {
+        true => Form::Pair,
+        false => Form::Whole,
+    };
+    let compiled = command.precision.compile(&checkpoint, &request, form)?;
+    match compiled.as_slice() {
+        [encoder, decoder] => {
             // The passes ran on the whole, so that they are shown once.
-            let explain = command.explain && part == "encoder";
             save(
-                compiled,
-                &output.with_extension(format!("{part}.onnx")),
-                explain,
+                encoder,
+                &output.with_extension("encoder.onnx"),
+                command.explain,
             )?;
+            save(decoder, &output.with_extension("decoder.onnx"), false)?;
         }
-    } else {
-        let compiled = command.precision.compile(&checkpoint, &request)?;
-        save(&compiled, output, command.explain)?;
+        all => {
+            for whole in all {
+                save(whole, output, command.explain)?;
+            }
+        }
     }
     Ok(Outcome::Done)
 }

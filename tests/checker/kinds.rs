@@ -6,8 +6,9 @@ use std::path::Path;
 use burn::prelude::*;
 use uniseg::bridge::{self, Batch, Compiled, Request};
 use uniseg::calibration::VolumeCalibrator;
-use uniseg_export::{Precision, Range};
-use uniseg_runtime::{EngineKind, Model, Sample, random_patch};
+use uniseg_export::{Calibrator, Precision, Range};
+use uniseg_onnx::Manifest;
+use uniseg_runtime::{EngineKind, Model, Pieces, Sample, random_patch};
 use uniseg_train::Checkpoint;
 use uniseg_train::plan::Variant;
 
@@ -46,18 +47,46 @@ impl Files<'_> {
         self.save(&format!("{what}, decoder"), &pair.decoder);
     }
 
-    fn int8(&mut self) {
-        let model = Model::from(bridge::artefact(&self.checkpoint).unwrap());
-        let tasks = &model.manifest().tasks;
-        let samples: Vec<Sample> = tasks
-            .iter()
+    /// A random window of each task.
+    fn samples(manifest: &Manifest) -> Vec<Sample> {
+        let tasks = manifest.tasks.iter();
+        tasks
             .map(|task| Sample {
                 task: task.clone(),
-                image: random_patch(model.manifest(), task, 1),
+                image: random_patch(manifest, task, 1),
             })
-            .collect();
+            .collect()
+    }
+
+    fn int8_pair(&mut self) {
+        let full = bridge::compile_pair(&self.checkpoint, &Request::default()).unwrap();
+        let [encoder, decoder] =
+            [full.encoder, full.decoder].map(|compiled| Model::from(compiled.artefact));
+        let samples = Self::samples(decoder.manifest());
+        let pieces = Pieces::of(decoder, Some(encoder));
+        let [mut first, mut last] = [true, false].map(|encoder| VolumeCalibrator {
+            pieces: &pieces,
+            encoder,
+            samples: &samples,
+            engine: ort::options(EngineKind::Ort),
+        });
+        let request = Request {
+            precision: Precision::Int8(Range::default()),
+            ..Request::default()
+        };
+        let calibrators: [Option<&mut dyn Calibrator>; 2] = [Some(&mut first), Some(&mut last)];
+        let pair =
+            bridge::compile_calibrated_pair(&self.checkpoint, &request, calibrators).unwrap();
+        self.save("int8, encoder", &pair.encoder);
+        self.save("int8, decoder", &pair.decoder);
+    }
+
+    fn int8(&mut self) {
+        let model = Model::from(bridge::artefact(&self.checkpoint).unwrap());
+        let samples = Self::samples(model.manifest());
         let mut calibrator = VolumeCalibrator {
-            model: &model,
+            pieces: &Pieces::of(model, None),
+            encoder: false,
             samples: &samples,
             engine: ort::options(EngineKind::Ort),
         };
@@ -103,6 +132,9 @@ fn every_kind_of_artefact_passes_the_onnx_checker() {
                 }
             }
             files.int8();
+            if splits {
+                files.int8_pair();
+            }
             count += files.count;
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use half::{bf16, f16};
 
-use super::roles::{heads, is_heavy, is_light};
+use super::roles::{Ends, heads, is_heavy, is_light};
 use crate::emit::Names;
 use crate::error::ExportError;
 use crate::graph::{Attribute, Graph, Node, ValueId};
@@ -62,8 +62,8 @@ impl Format {
 /// What a node reads is cast from the type it was computed in, once for all its readers, so that
 /// no cast follows another. Nodes between the last heavy one and an output, that one included,
 /// stay as they are.
-pub(super) fn convert(graph: &Graph, format: Format) -> Result<Graph, ExportError> {
-    let in_half = in_half(graph);
+pub(super) fn convert(graph: &Graph, ends: Ends, format: Format) -> Result<Graph, ExportError> {
+    let in_half = in_half(graph, ends);
     let mut rewriter = Rewriter {
         from: graph,
         to: Graph::new(graph.opset().max(format.opset())),
@@ -89,8 +89,8 @@ pub(super) fn convert(graph: &Graph, format: Format) -> Result<Graph, ExportErro
 }
 
 /// For each node, whether it computes in 16 bits.
-fn in_half(graph: &Graph) -> Vec<bool> {
-    let heads = heads(graph);
+fn in_half(graph: &Graph, ends: Ends) -> Vec<bool> {
+    let heads = heads(graph, ends);
     let mut wanted = vec![false; graph.value_count()];
     let mut half = vec![false; graph.nodes().len()];
     // Backwards: a node's readers are decided before it is.

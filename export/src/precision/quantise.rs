@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::roles::{heads, stems};
+use super::roles::{Ends, heads, stems};
 use crate::cost::{Cost, flops};
 use crate::error::ExportError;
 use crate::graph::{Attribute, Graph, Node, ValueId};
@@ -28,8 +28,8 @@ pub(super) struct Sites(Vec<Site>);
 /// Convolutions and products with known weights, but for stems and heads. Those that cost little,
 /// and transposed convolutions, which engines compute in floats, are only stored in bytes: rounding
 /// what they read would gain nothing.
-pub(super) fn sites(graph: &Graph) -> Sites {
-    let (heads, stems) = (heads(graph), stems(graph));
+pub(super) fn sites(graph: &Graph, ends: Ends) -> Sites {
+    let (heads, stems) = (heads(graph, ends), stems(graph, ends));
     let all = Cost::of(graph).flops as f64;
     let site = |(index, node): (usize, &Node)| {
         if heads[index] || stems[index] || channel_axis(graph, node).is_none() {

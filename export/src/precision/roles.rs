@@ -49,11 +49,29 @@ pub(super) fn is_light(node: &Node) -> bool {
     )
 }
 
+/// Which ends of a graph are the whole computation's; at the others it was cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ends {
+    pub(crate) inputs: bool,
+    pub(crate) outputs: bool,
+}
+
+impl Ends {
+    /// A computation in one piece.
+    pub(crate) const WHOLE: Self = Self {
+        inputs: true,
+        outputs: true,
+    };
+}
+
 /// The heads: for each node, whether only light nodes, or nothing, stand between it and an output
-/// of the graph. These numbers are what the user gets.
-pub(super) fn heads(graph: &Graph) -> Vec<bool> {
+/// of the computation. These numbers are what the user gets.
+pub(super) fn heads(graph: &Graph, ends: Ends) -> Vec<bool> {
     let producers = graph.producers();
     let mut heads = vec![false; graph.nodes().len()];
+    if !ends.outputs {
+        return heads;
+    }
     let mut open: Vec<ValueId> = graph.outputs().iter().map(|(_, id)| *id).collect();
     while let Some(id) = open.pop() {
         let Some(index) = producers[id.0 as usize].filter(|&index| !heads[index]) else {
@@ -69,8 +87,11 @@ pub(super) fn heads(graph: &Graph) -> Vec<bool> {
 }
 
 /// The stems: for each node, whether it is heavy and no heavy node stands between it and the
-/// inputs of the graph. They see raw intensities and are cheap.
-pub(super) fn stems(graph: &Graph) -> Vec<bool> {
+/// inputs of the computation. They see raw intensities and are cheap.
+pub(super) fn stems(graph: &Graph, ends: Ends) -> Vec<bool> {
+    if !ends.inputs {
+        return vec![false; graph.nodes().len()];
+    }
     let mut behind_heavy = vec![false; graph.value_count()];
     let mut from_input = vec![false; graph.value_count()];
     for (_, id) in graph.inputs() {

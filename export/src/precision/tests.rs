@@ -122,7 +122,12 @@ fn channels_are_balanced_where_that_changes_nothing() {
         extremes: [-1.0, 4.0],
         runs: 1,
     };
-    let after = equalise::equalise(before, &quantise::sites(before), &mut calibrator).unwrap();
+    let after = equalise::equalise(
+        before,
+        &quantise::sites(before, Ends::WHOLE),
+        &mut calibrator,
+    )
+    .unwrap();
     let constants = |graph: &Graph, op: &str, slot: usize| -> Vec<Vec<f32>> {
         let nodes = graph.nodes().iter().filter(|node| node.op == op);
         nodes

@@ -4,7 +4,7 @@ use serde::Serialize;
 use uniseg_onnx::Manifest;
 
 use super::{labels, timed};
-use crate::{Engine, RuntimeError, Sample};
+use crate::{Predictor, RuntimeError, Sample};
 
 /// How far a model is from its reference on one task, over all windows of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -52,14 +52,14 @@ struct Sums {
     seconds: [f64; 2],
 }
 
-/// Runs both engines on every sample; a row for each task that has samples, in the manifest's
+/// Runs both on every sample; a row for each task that has samples, in the manifest's
 /// order.
 ///
 /// Errors: whatever an engine reports; a difference is not an error.
 pub fn accuracy(
     manifest: &Manifest,
-    reference: &mut dyn Engine,
-    other: &mut dyn Engine,
+    reference: &mut dyn Predictor,
+    other: &mut dyn Predictor,
     samples: &[Sample],
 ) -> Result<Vec<Accuracy>, RuntimeError> {
     let mut rows = Vec::new();
@@ -69,8 +69,8 @@ pub fn accuracy(
             ..Sums::default()
         };
         for sample in samples.iter().filter(|sample| sample.task.id == task.id) {
-            let (expected, reference_s) = timed(reference, manifest, task, &sample.image)?;
-            let (found, other_s) = timed(other, manifest, task, &sample.image)?;
+            let (expected, reference_s) = timed(reference, task, &sample.image)?;
+            let (found, other_s) = timed(other, task, &sample.image)?;
             sums.windows += 1;
             sums.seconds[0] += reference_s;
             sums.seconds[1] += other_s;
@@ -137,6 +137,7 @@ mod tests {
     use ndarray::Array5;
 
     use super::*;
+    use crate::WholeModel;
     use crate::testing::{self, Toy};
 
     #[test]
@@ -157,14 +158,19 @@ mod tests {
                 .fill(3.0 * first);
             logits
         });
-        let rows = accuracy(&manifest, &mut Toy::sum(), &mut shifted, &samples).unwrap();
+        let measured = |reference: &mut Toy, other: &mut Toy| {
+            let mut reference = WholeModel::one_by_one(reference, &manifest.network);
+            let mut other = WholeModel::one_by_one(other, &manifest.network);
+            accuracy(&manifest, &mut reference, &mut other, &samples)
+        };
+        let rows = measured(&mut Toy::sum(), &mut shifted).unwrap();
         let [row] = rows.as_slice() else {
             panic!("{rows:?}");
         };
         assert_eq!((row.windows, row.max_abs, row.agreement), (2, 9.0, 0.5));
         let dice: Vec<f64> = row.labels.iter().map(|label| label.dice).collect();
         assert_eq!(dice, [0.0, 0.0]);
-        let rows = accuracy(&manifest, &mut Toy::sum(), &mut Toy::sum(), &samples).unwrap();
+        let rows = measured(&mut Toy::sum(), &mut Toy::sum()).unwrap();
         assert!(rows[0].labels.iter().all(|label| label.dice == 1.0));
         assert_eq!((rows[0].max_abs, rows[0].agreement), (0.0, 1.0));
     }

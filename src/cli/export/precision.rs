@@ -1,11 +1,11 @@
 //! `export --precision`: measuring what a reduced precision needs and what it costs.
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use clap::{Args, ValueEnum};
-use uniseg::bridge::{self, Compiled, Request};
+use uniseg::bridge::{self, BridgeError, Compiled, Request};
 use uniseg::calibration::{Source, VolumeCalibrator};
 use uniseg_export::{Calibrator, Precision, Range};
-use uniseg_runtime::{Accuracy, Model, Sample, accuracy, open_engine};
+use uniseg_runtime::{Accuracy, Model, Pieces, Sample, accuracy};
 use uniseg_train::Checkpoint;
 
 use super::super::RunArgs;
@@ -56,53 +56,98 @@ enum RangeName {
     LeastError,
 }
 
+/// In how many files a network is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// In one.
+    Whole,
+    /// In an encoder and a decoder.
+    Pair,
+}
+
+impl Form {
+    /// The one file, or encoder and decoder; the calibrators are those of the encoder and of the
+    /// rest, or of all.
+    fn compile(
+        self,
+        checkpoint: &Checkpoint,
+        request: &Request,
+        calibrators: [Option<&mut dyn Calibrator>; 2],
+    ) -> Result<Vec<Compiled>, BridgeError> {
+        Ok(match (self, calibrators) {
+            (Self::Whole, [_, all]) => {
+                vec![bridge::compile_calibrated(checkpoint, request, all)?]
+            }
+            (Self::Pair, each) => {
+                let pair = bridge::compile_calibrated_pair(checkpoint, request, each)?;
+                vec![pair.encoder, pair.decoder]
+            }
+        })
+    }
+}
+
+/// What was compiled, ready to run.
+fn pieces(compiled: &[Compiled]) -> anyhow::Result<Pieces> {
+    let model = |compiled: &Compiled| Model::from(compiled.artefact.clone());
+    match compiled {
+        [whole] => Ok(Pieces::of(model(whole), None)),
+        [encoder, decoder] => Ok(Pieces::of(model(decoder), Some(model(encoder)))),
+        _ => bail!("a network is compiled to one or two files"),
+    }
+}
+
 impl PrecisionArgs {
     /// Compiles the checkpoint; says what the precision costs if there are images to tell.
     pub(super) fn compile(
         &self,
         checkpoint: &Checkpoint,
         request: &Request,
-    ) -> anyhow::Result<Compiled> {
+        form: Form,
+    ) -> anyhow::Result<Vec<Compiled>> {
         let precision = request.precision;
         ensure!(
             !matches!(precision, Precision::Int8(_)) || !self.calibrate.is_empty(),
             "int8 needs images to measure activations on: give a folder with --calibrate"
         );
         if self.calibrate.is_empty() && self.check.is_empty() {
-            return Ok(bridge::compile_for(checkpoint, request)?);
+            return Ok(form.compile(checkpoint, request, [None, None])?);
         }
-        let reference = bridge::compile_for(
-            checkpoint,
-            &Request {
-                precision: Precision::F32,
-                ..request.clone()
-            },
-        )?;
+        let at_full = Request {
+            precision: Precision::F32,
+            ..request.clone()
+        };
+        let reference = form.compile(checkpoint, &at_full, [None, None])?;
         self.engine.limit_threads();
-        let model = Model::from(reference.artefact.clone());
-        let calibrate = self.samples(&model, &self.calibrate)?;
-        let check = self.samples(&model, &self.check)?;
+        let full = pieces(&reference)?;
+        let calibrate = self.samples(full.model(), &self.calibrate)?;
+        let check = self.samples(full.model(), &self.check)?;
         let compiled = match precision {
             Precision::F32 => reference,
             _ => {
-                let mut calibrator = VolumeCalibrator {
-                    model: &model,
+                let calibrator = |encoder| VolumeCalibrator {
+                    pieces: &full,
+                    encoder,
                     samples: &calibrate,
                     engine: self.engine.options(),
                 };
-                let calibrator: &mut dyn Calibrator = &mut calibrator;
-                bridge::compile_calibrated(checkpoint, request, Some(calibrator))?
+                let [mut first, mut last] = [calibrator(true), calibrator(false)];
+                form.compile(checkpoint, request, [Some(&mut first), Some(&mut last)])?
             }
         };
         let samples: Vec<Sample> = calibrate.into_iter().chain(check).collect();
-        let reduced = Model::from(compiled.artefact.clone());
+        let reduced = pieces(&compiled)?;
         let options = self.engine.options();
-        let mut ours = open_engine(&reduced, &options)?.engine;
-        let mut full = open_engine(&model, &options)?.engine;
-        let rows = accuracy(model.manifest(), full.as_mut(), ours.as_mut(), &samples)?;
+        let mut ours = reduced.open_engines(&options)?;
+        let mut theirs = full.open_engines(&options)?;
+        let name = theirs.name().to_owned();
+        let rows = accuracy(
+            full.model().manifest(),
+            theirs.predictor().as_mut(),
+            ours.predictor().as_mut(),
+            &samples,
+        )?;
         report::result(&format!(
-            "{precision} against f32, {}\n{}",
-            full.name(),
+            "{precision} against f32, {name}\n{}",
             table(&rows)
         ));
         Ok(compiled)
