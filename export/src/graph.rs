@@ -93,12 +93,14 @@ pub struct Graph {
     nodes: Vec<Node>,
     inputs: Vec<(String, ValueId)>,
     outputs: Vec<(String, ValueId)>,
-    /// Axes of inputs and outputs whose size is known at run time only, with their names.
+    /// Axes whose size is known at run time only, with their names: all of inputs and outputs, and
+    /// those of other values whose size is a multiple.
     named_axes: Vec<(ValueId, usize, String)>,
 }
 
 impl Graph {
-    /// The name of an axis of an input or output whose size is known at run time only.
+    /// The name of an axis whose size is known at run time only; every such axis of an input or
+    /// output has one.
     pub fn axis_name(&self, id: ValueId, axis: usize) -> Option<&str> {
         self.named_axes
             .iter()
@@ -108,6 +110,15 @@ impl Graph {
 
     pub(crate) fn name_axis(&mut self, id: ValueId, axis: usize, name: String) {
         self.named_axes.push((id, axis, name));
+    }
+
+    /// Names the axes of `to` as those of `from`, which has the same shape.
+    pub(crate) fn name_axes_of(&mut self, from: ValueId, to: ValueId) {
+        let named = self.named_axes.iter().filter(|(id, _, _)| *id == from);
+        let named: Vec<_> = named
+            .map(|(_, axis, name)| (to, *axis, name.clone()))
+            .collect();
+        self.named_axes.extend(named);
     }
 
     /// Names the axes of inputs and outputs as they are named in `other`, which has the same ones.

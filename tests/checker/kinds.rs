@@ -7,6 +7,7 @@ use burn::prelude::*;
 use uniseg::bridge::{self, Batch, Compiled, Request};
 use uniseg::calibration::VolumeCalibrator;
 use uniseg_export::{Precision, Range};
+use uniseg_onnx::Task;
 use uniseg_runtime::{EngineKind, Model, Sample, random_patch};
 use uniseg_train::Checkpoint;
 use uniseg_train::plan::Variant;
@@ -45,30 +46,26 @@ impl Files<'_> {
         self.save(&format!("{what}, encoder"), &pair.encoder);
         self.save(&format!("{what}, decoder"), &pair.decoder);
     }
+}
 
-    fn int8(&mut self) {
-        let model = Model::from(bridge::artefact(&self.checkpoint).unwrap());
-        let tasks = &model.manifest().tasks;
-        let samples: Vec<Sample> = tasks
-            .iter()
-            .map(|task| Sample {
-                task: task.clone(),
-                image: random_patch(model.manifest(), task, 1),
-            })
-            .collect();
-        let mut calibrator = VolumeCalibrator {
-            model: &model,
-            samples: &samples,
-            engine: ort::options(EngineKind::Ort),
-        };
-        let request = Request {
-            precision: Precision::Int8(Range::default()),
-            ..Request::default()
-        };
-        let compiled =
-            bridge::compile_calibrated(&self.checkpoint, &request, Some(&mut calibrator));
-        self.save("int8", &compiled.unwrap());
-    }
+/// A network in 8 bits, measured on noise.
+pub fn int8(checkpoint: &Checkpoint) -> Compiled {
+    let model = Model::from(bridge::artefact(checkpoint).unwrap());
+    let sample = |task: &Task| Sample {
+        task: task.clone(),
+        image: random_patch(model.manifest(), task, 1),
+    };
+    let samples: Vec<Sample> = model.manifest().tasks.iter().map(sample).collect();
+    let mut calibrator = VolumeCalibrator {
+        model: &model,
+        samples: &samples,
+        engine: ort::options(EngineKind::Ort),
+    };
+    let request = Request {
+        precision: Precision::Int8(Range::default()),
+        ..Request::default()
+    };
+    bridge::compile_calibrated(checkpoint, &request, Some(&mut calibrator)).unwrap()
 }
 
 #[test]
@@ -102,7 +99,8 @@ fn every_kind_of_artefact_passes_the_onnx_checker() {
                     }
                 }
             }
-            files.int8();
+            let compiled = int8(&files.checkpoint);
+            files.save("int8", &compiled);
             count += files.count;
         }
     }

@@ -93,11 +93,6 @@ impl Subject {
         self
     }
 
-    /// What this is.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
     /// The same numbers each time, for another seed others.
     pub fn input(&self, batch: usize, seed: usize) -> Found {
         let mut random = Random::seeded(&format!("{} {seed}", self.name));
@@ -116,11 +111,6 @@ impl Subject {
     /// What burn computes on its own.
     pub fn expected(&self, input: &Found) -> ArrayD<f32> {
         (self.eager)(input)
-    }
-
-    /// The batch that a file of fixed size takes.
-    pub fn batch(&self) -> usize {
-        self.shape[0]
     }
 
     /// The network exported, for its batch or for any.
