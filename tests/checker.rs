@@ -1,6 +1,6 @@
 //! Artefacts before ONNX's own checker, and the paper's network through both engines.
 
-mod kinds;
+pub mod kinds;
 
 use std::path::Path;
 use std::time::Instant;

@@ -95,7 +95,8 @@ pub struct Graph {
     nodes: Vec<Node>,
     inputs: Vec<(String, ValueId)>,
     outputs: Vec<(String, ValueId)>,
-    /// Axes of inputs and outputs whose size is known at run time only, with their names.
+    /// Axes whose size is known at run time only, with their names: all of inputs and outputs, and
+    /// those of other values whose size is a multiple.
     named_axes: Vec<(ValueId, usize, String)>,
 }
 
@@ -133,7 +134,8 @@ impl Graph {
         &mut self.nodes
     }
 
-    /// The name of an axis of an input or output whose size is known at run time only.
+    /// The name of an axis whose size is known at run time only; every such axis of an input or
+    /// output has one.
     pub fn axis_name(&self, id: ValueId, axis: usize) -> Option<&str> {
         self.named_axes
             .iter()
@@ -145,7 +147,16 @@ impl Graph {
         self.named_axes.push((id, axis, name));
     }
 
-    /// Names the axes of inputs and outputs as `other`, which has the same ones, does.
+    /// Names the axes of `to` as those of `from`, which has the same shape.
+    pub(crate) fn name_axes_of(&mut self, from: ValueId, to: ValueId) {
+        let named = self.named_axes.iter().filter(|(id, _, _)| *id == from);
+        let named: Vec<_> = named
+            .map(|(_, axis, name)| (to, *axis, name.clone()))
+            .collect();
+        self.named_axes.extend(named);
+    }
+
+    /// Names the axes of inputs and outputs as they are named in `other`, which has the same ones.
     pub(crate) fn name_axes_like(&mut self, other: &Graph) {
         let mine = self.inputs.iter().chain(&self.outputs);
         let theirs = other.inputs.iter().chain(&other.outputs);

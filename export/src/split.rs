@@ -213,4 +213,28 @@ mod tests {
             "{error}"
         );
     }
+
+    #[test]
+    fn an_open_axis_is_open_in_both_parts() {
+        let conv = Conv2dConfig::new([2, 2], [1, 1]).init(&Device::flex());
+        let split = Exporter::new()
+            .float_input("image", &[2, 1, 4, 4])
+            .float_input("task", &[2, 1, 4, 4])
+            .symbolic("image", 0, "batch", 3)
+            .symbolic("task", 0, "batch", 3)
+            .export(|tracer| {
+                let image = tracer.float::<4>("image")?;
+                // The convolution is divided, and makes the output.
+                let both = Tensor::cat(vec![image.exp(), tracer.float("task")?], 1);
+                tracer.output("y", tracer.load(&conv).forward(both))
+            })
+            .unwrap()
+            .split("task")
+            .unwrap();
+        for graph in [split.encoder.graph(), split.decoder.graph()] {
+            for (name, id) in graph.inputs().iter().chain(graph.outputs()) {
+                assert_eq!(graph.axis_name(*id, 0), Some("batch"), "{name}");
+            }
+        }
+    }
 }

@@ -45,8 +45,9 @@ pub(crate) fn unify(
     for index in 0..graph.nodes().len() {
         same.node(index, &mut found)?;
     }
-    let ends = same.ends()?;
-    for (id, axis, name) in ends {
+    let mut named = same.ends()?;
+    named.extend(same.inner());
+    for (id, axis, name) in named {
         graph.name_axis(id, axis, name);
     }
     rewrite::rewrite(graph, symbols, found);
@@ -261,6 +262,28 @@ impl<'a> Same<'a> {
             sizes.push(size);
         }
         Ok(sizes)
+    }
+
+    /// The same for what nodes make, as far as it is a multiple: a split hands some of it over.
+    fn inner(&self) -> Vec<(ValueId, usize, String)> {
+        let shape = |graph: &Graph, id: ValueId| -> Vec<i64> {
+            let shape = &graph.value(id).shape;
+            shape.iter().map(|&size| size as i64).collect()
+        };
+        let mut inner = Vec::new();
+        for &id in self.graph.nodes().iter().flat_map(|node| &node.outputs) {
+            let twins = self.others.iter().zip(&self.twins);
+            let others: Option<Vec<_>> = twins
+                .map(|(other, twins)| Some(shape(other, twins[id.0 as usize]?)))
+                .collect();
+            let sizes = others.and_then(|others| self.sizes(&shape(self.graph, id), &others).ok());
+            for (axis, size) in sizes.into_iter().flatten().enumerate() {
+                if size.multiple && !size.is_plain() {
+                    inner.push((id, axis, size.name(self.symbols)));
+                }
+            }
+        }
+        inner
     }
 
     /// Axes of inputs and outputs that depend on symbols, with their names.

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use burn::prelude::*;
-use uniseg::bridge::{self, Batch, Compiled, Request};
+use uniseg::bridge::{self, Batch, Compiled, Pair, Request};
 use uniseg::calibration::VolumeCalibrator;
 use uniseg_export::{Calibrator, Precision, Range};
 use uniseg_onnx::Manifest;
@@ -46,58 +46,54 @@ impl Files<'_> {
         self.save(&format!("{what}, encoder"), &pair.encoder);
         self.save(&format!("{what}, decoder"), &pair.decoder);
     }
+}
 
-    /// A random window of each task.
-    fn samples(manifest: &Manifest) -> Vec<Sample> {
-        let tasks = manifest.tasks.iter();
-        tasks
-            .map(|task| Sample {
-                task: task.clone(),
-                image: random_patch(manifest, task, 1),
-            })
-            .collect()
-    }
+/// A window of noise for each task.
+fn samples(manifest: &Manifest) -> Vec<Sample> {
+    let tasks = manifest.tasks.iter();
+    tasks
+        .map(|task| Sample {
+            task: task.clone(),
+            image: random_patch(manifest, task, 1),
+        })
+        .collect()
+}
 
-    fn int8_pair(&mut self) {
-        let full = bridge::compile_pair(&self.checkpoint, &Request::default()).unwrap();
-        let [encoder, decoder] =
-            [full.encoder, full.decoder].map(|compiled| Model::from(compiled.artefact));
-        let samples = Self::samples(decoder.manifest());
-        let pieces = Pieces::of(decoder, Some(encoder));
-        let [mut first, mut last] = [true, false].map(|encoder| VolumeCalibrator {
-            pieces: &pieces,
-            encoder,
-            samples: &samples,
-            engine: ort::options(EngineKind::Ort),
-        });
-        let request = Request {
-            precision: Precision::Int8(Range::default()),
-            ..Request::default()
-        };
-        let calibrators: [Option<&mut dyn Calibrator>; 2] = [Some(&mut first), Some(&mut last)];
-        let pair =
-            bridge::compile_calibrated_pair(&self.checkpoint, &request, calibrators).unwrap();
-        self.save("int8, encoder", &pair.encoder);
-        self.save("int8, decoder", &pair.decoder);
+fn int8_request() -> Request {
+    Request {
+        precision: Precision::Int8(Range::default()),
+        ..Request::default()
     }
+}
 
-    fn int8(&mut self) {
-        let model = Model::from(bridge::artefact(&self.checkpoint).unwrap());
-        let samples = Self::samples(model.manifest());
-        let mut calibrator = VolumeCalibrator {
-            pieces: &Pieces::of(model, None),
-            encoder: false,
-            samples: &samples,
-            engine: ort::options(EngineKind::Ort),
-        };
-        let request = Request {
-            precision: Precision::Int8(Range::default()),
-            ..Request::default()
-        };
-        let compiled =
-            bridge::compile_calibrated(&self.checkpoint, &request, Some(&mut calibrator));
-        self.save("int8", &compiled.unwrap());
-    }
+/// A network in 8 bits, measured on noise.
+pub fn int8(checkpoint: &Checkpoint) -> Compiled {
+    let model = Model::from(bridge::artefact(checkpoint).unwrap());
+    let samples = samples(model.manifest());
+    let mut calibrator = VolumeCalibrator {
+        pieces: &Pieces::of(model, None),
+        encoder: false,
+        samples: &samples,
+        engine: ort::options(EngineKind::Ort),
+    };
+    bridge::compile_calibrated(checkpoint, &int8_request(), Some(&mut calibrator)).unwrap()
+}
+
+/// The same in two parts.
+fn int8_pair(checkpoint: &Checkpoint) -> Pair {
+    let full = bridge::compile_pair(checkpoint, &Request::default()).unwrap();
+    let [encoder, decoder] =
+        [full.encoder, full.decoder].map(|compiled| Model::from(compiled.artefact));
+    let samples = samples(decoder.manifest());
+    let pieces = Pieces::of(decoder, Some(encoder));
+    let [mut first, mut last] = [true, false].map(|encoder| VolumeCalibrator {
+        pieces: &pieces,
+        encoder,
+        samples: &samples,
+        engine: ort::options(EngineKind::Ort),
+    });
+    let calibrators: [Option<&mut dyn Calibrator>; 2] = [Some(&mut first), Some(&mut last)];
+    bridge::compile_calibrated_pair(checkpoint, &int8_request(), calibrators).unwrap()
 }
 
 #[test]
@@ -131,9 +127,12 @@ fn every_kind_of_artefact_passes_the_onnx_checker() {
                     }
                 }
             }
-            files.int8();
+            let compiled = int8(&files.checkpoint);
+            files.save("int8", &compiled);
             if splits {
-                files.int8_pair();
+                let pair = int8_pair(&files.checkpoint);
+                files.save("int8, encoder", &pair.encoder);
+                files.save("int8, decoder", &pair.decoder);
             }
             count += files.count;
         }

@@ -28,14 +28,19 @@ const OUTPUT: &str = "y";
 /// The second size of an open batch.
 const OTHER_BATCH: usize = 3;
 
+/// A network as burn computes it,
+type Eager = dyn Fn(&Found) -> ArrayD<f32>;
+/// and as it is recorded.
+type Traced = dyn Fn(&mut Tracer) -> Result<(), ExportError>;
+
 /// A network with all it takes to run it.
 pub struct Subject {
     name: &'static str,
     shape: Vec<usize>,
     /// How many different tokens there are, where the input is of tokens.
     vocabulary: Option<i64>,
-    eager: Box<dyn Fn(&Found) -> ArrayD<f32>>,
-    traced: Box<dyn Fn(&mut Tracer) -> Result<(), ExportError>>,
+    eager: Box<Eager>,
+    traced: Box<Traced>,
     cannot: Vec<(EngineKind, &'static str)>,
 }
 
@@ -93,11 +98,6 @@ impl Subject {
         self
     }
 
-    /// What this is.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
     /// The same numbers each time, for another seed others.
     pub fn input(&self, batch: usize, seed: usize) -> Found {
         let mut random = Random::seeded(&format!("{} {seed}", self.name));
@@ -116,11 +116,6 @@ impl Subject {
     /// What burn computes on its own.
     pub fn expected(&self, input: &Found) -> ArrayD<f32> {
         (self.eager)(input)
-    }
-
-    /// The batch that a file of fixed size takes.
-    pub fn batch(&self) -> usize {
-        self.shape[0]
     }
 
     /// The network exported, for its batch or for any.

@@ -50,6 +50,7 @@ impl Patch {
         let value = graph.value(old);
         let (dtype, shape) = (value.dtype, value.shape.clone());
         let new = self.insert_new(graph, index, node, dtype, shape);
+        graph.name_axes_of(old, new);
         self.redirect(old, new);
     }
 

@@ -170,9 +170,9 @@ mod tests {
             let text = text.replace(&rows.to_string(), "rows");
             insta::allow_duplicates! { insta::assert_snapshot!(text, @"
             input x = v0:f32[2, rows, 64]
-            v1:f32[2, rows, 32] = MatMul(v0:f32[2, rows, 64], c2:f32[64, 32])
-            v3:f32[2, rows, 32] = Add(v1:f32[2, rows, 32], c4:f32[32])
-            output y = v3:f32[2, rows, 32]
+            v2:f32[2, rows, 32] = MatMul(v0:f32[2, rows, 64], c1:f32[64, 32])
+            v4:f32[2, rows, 32] = Add(v2:f32[2, rows, 32], c3:f32[32])
+            output y = v4:f32[2, rows, 32]
             ") };
         }
     }

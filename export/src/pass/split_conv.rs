@@ -43,7 +43,9 @@ pub(crate) fn split_convolutions(graph: &mut Graph, varying: &[bool]) -> usize {
                 inputs: [x, weight].into_iter().chain(bias).collect(),
                 ..conv.clone()
             };
-            sums.push(patch.insert_new(graph, index, node, dtype, shape.clone()));
+            let sum = patch.insert_new(graph, index, node, dtype, shape.clone());
+            graph.name_axes_of(conv.outputs[0], sum);
+            sums.push(sum);
         }
         let add = Node {
             op: "Add",

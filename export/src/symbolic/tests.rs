@@ -29,8 +29,8 @@ fn a_reshape_leaves_the_batch_open() {
     });
     insta::assert_snapshot!(text.unwrap(), @"
     input x = v0:f32[batch, 3, 4]
-    v2:f32[2, 12] = Reshape(v0:f32[batch, 3, 4], c1:i64[2]{-1, 12})
-    v3:f32[batch, 12] = Exp(v2:f32[2, 12])
+    v2:f32[batch, 12] = Reshape(v0:f32[batch, 3, 4], c1:i64[2]{-1, 12})
+    v3:f32[batch, 12] = Exp(v2:f32[batch, 12])
     output y = v3:f32[batch, 12]
     ");
 }
@@ -58,13 +58,13 @@ fn sizes_that_cannot_be_left_open_are_computed() {
     v10:i64[3] = Concat(v3:i64[1], v8:i64[1], c9:i64[1]{2}) axis=0
     v12:i64[1] = Mul(v6:i64[1], c11:i64[1]{2})
     v14:i64[3] = Concat(v3:i64[1], v12:i64[1], c13:i64[1]{1}) axis=0
-    v16:f32[2, 6, 1] = Expand(c15:f32[]{0}, v14:i64[3])
-    v18:f32[2, 6, 2] = Expand(c17:f32[1, 1, 2]{1, 2}, v10:i64[3])
-    v19:f32[2, 6, 3] = Concat(v18:f32[2, 6, 2], v16:f32[2, 6, 1]) axis=2
-    v20:f32[2, 3] = Exp(v0:f32[batch, length])
-    v21:f32[] = ReduceSum(v20:f32[2, 3]) keepdims=0
+    v16:f32[batch, 2*length, 1] = Expand(c15:f32[]{0}, v14:i64[3])
+    v18:f32[batch, 2*length, 2] = Expand(c17:f32[1, 1, 2]{1, 2}, v10:i64[3])
+    v19:f32[batch, 2*length, 3] = Concat(v18:f32[batch, 2*length, 2], v16:f32[batch, 2*length, 1]) axis=2
+    v20:f32[batch, length] = Exp(v0:f32[batch, length])
+    v21:f32[] = ReduceSum(v20:f32[batch, length]) keepdims=0
     v23:f32[1, 1, 1] = Reshape(v21:f32[], c22:i64[3]{1, 1, 1})
-    v24:f32[batch, 2*length, 3] = Add(v19:f32[2, 6, 3], v23:f32[1, 1, 1])
+    v24:f32[batch, 2*length, 3] = Add(v19:f32[batch, 2*length, 3], v23:f32[1, 1, 1])
     output y = v24:f32[batch, 2*length, 3]
     ");
 }
