@@ -17,7 +17,8 @@ use crate::types::Dtype;
 /// ```
 /// `q`, `k` and `v` have the axes [batch, head, place, width] and the same batch and heads. What
 /// hides places becomes one mask that is added, as in the written-out form: minus infinity where
-/// `hidden` holds, before any bias that came later.
+/// `hidden` holds, before any bias that came later. Of a query that sees no place at all the
+/// written-out form makes no number, and the operator what the engine makes of it.
 ///
 /// Declines: scores or weights that something else reads; a finite number in the place of minus
 /// infinity, under which a query that sees no place at all would see all of them; a bent (soft-capped)
@@ -102,7 +103,7 @@ fn find(view: &View<'_>, last: usize, node: &Node) -> Option<Match> {
         product: [query, turned],
         scale,
         masks,
-    } = scores(view, *softmax.inputs.first()?)?;
+    } = scores(view, *softmax.inputs.first()?, MASKS)?;
     let key = key(view, turned)?;
     let &[batch, heads, rows, width] = view.shape(query) else {
         return None;
@@ -129,8 +130,8 @@ fn find(view: &View<'_>, last: usize, node: &Node) -> Option<Match> {
     })
 }
 
-/// Walks from what soft-max reads to the product of queries and keys.
-fn scores(view: &View<'_>, id: ValueId) -> Option<Scores> {
+/// Walks from what soft-max reads to the product of queries and keys, under at most so many masks.
+fn scores(view: &View<'_>, id: ValueId, masks: usize) -> Option<Scores> {
     let (_, node) = view.made_for_one(id)?;
     let keeps_shape = |inner: ValueId| view.shape(inner) == view.shape(id);
     match (node.op, node.inputs.as_slice()) {
@@ -157,22 +158,22 @@ fn scores(view: &View<'_>, id: ValueId) -> Option<Scores> {
             })
         }
         ("Where", &[hidden, fill, inner]) if view.number(fill) == Some(f32::NEG_INFINITY) => {
-            under(view, inner, Mask::Hidden(hidden)).filter(|_| keeps_shape(inner))
+            under(view, inner, Mask::Hidden(hidden), masks).filter(|_| keeps_shape(inner))
         }
         ("Add", &[lhs, rhs]) => [(lhs, rhs), (rhs, lhs)]
             .into_iter()
             .find_map(|(inner, bias)| {
-                under(view, inner, Mask::Bias(bias)).filter(|_| keeps_shape(inner))
+                under(view, inner, Mask::Bias(bias), masks).filter(|_| keeps_shape(inner))
             }),
         _ => None,
     }
 }
 
 /// The scores that a mask is laid over, the mask included.
-fn under(view: &View<'_>, inner: ValueId, mask: Mask) -> Option<Scores> {
-    let mut scores = scores(view, inner)?;
+fn under(view: &View<'_>, inner: ValueId, mask: Mask, masks: usize) -> Option<Scores> {
+    let mut scores = scores(view, inner, masks.checked_sub(1)?)?;
     scores.masks.push(mask);
-    (scores.masks.len() <= MASKS).then_some(scores)
+    Some(scores)
 }
 
 /// The keys behind their transposition, which may be part of another one.
