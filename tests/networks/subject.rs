@@ -28,14 +28,18 @@ const OUTPUT: &str = "y";
 /// The second size of an open batch.
 const OTHER_BATCH: usize = 3;
 
+/// The network as burn runs it, and as it is recorded.
+type Eager = Box<dyn Fn(&Found) -> ArrayD<f32>>;
+type Traced = Box<dyn Fn(&mut Tracer) -> Result<(), ExportError>>;
+
 /// A network with all it takes to run it.
 pub struct Subject {
     name: &'static str,
     shape: Vec<usize>,
     /// How many different tokens there are, where the input is of tokens.
     vocabulary: Option<i64>,
-    eager: Box<dyn Fn(&Found) -> ArrayD<f32>>,
-    traced: Box<dyn Fn(&mut Tracer) -> Result<(), ExportError>>,
+    eager: Eager,
+    traced: Traced,
     cannot: Vec<(EngineKind, &'static str)>,
 }
 
