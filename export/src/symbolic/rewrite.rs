@@ -23,16 +23,24 @@ pub(super) fn rewrite(graph: &mut Graph, symbols: &[Symbol], found: Vec<Varying>
                     let id = graph.nodes()[node].inputs[slot];
                     graph.value(id).shape.clone()
                 };
-                let shape = sizes.vector(graph, &shape);
+                let vector = sizes.vector(graph, &shape);
                 let number_id = graph.add_constant(number.clone());
-                sizes.node(
+                let filled = sizes.node(
                     graph,
                     "Expand",
-                    vec![number_id, shape],
+                    vec![number_id, vector],
                     number.dtype,
                     varying,
                     vec![],
-                )
+                );
+                for (axis, size) in shape
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, size)| !size.is_plain())
+                {
+                    graph.name_axis(filled, axis, size.name(symbols));
+                }
+                filled
             }
         };
         inputs.push((node, slot, value));

@@ -1,5 +1,6 @@
 use burn::nn::InstanceNormConfig;
 use burn::nn::conv::Conv2dConfig;
+use burn::nn::interpolate::{Interpolate2dConfig, InterpolateMode};
 use burn::prelude::*;
 
 use crate::testing::placed;
@@ -110,4 +111,20 @@ fn an_axis_must_exist_and_have_two_sizes() {
         let error = export([2, 3], &[(axis, "batch", other)], |x: Tensor<2>| x).unwrap_err();
         assert!(matches!(error, ExportError::BadSymbol { .. }), "{error}");
     }
+}
+
+#[test]
+fn interpolation_by_whole_factors_works_at_any_size() {
+    let double = Interpolate2dConfig::new()
+        .with_scale_factor(Some([2.0, 2.0]))
+        .with_align_corners(false)
+        .with_mode(InterpolateMode::Linear)
+        .init();
+    let axes = [(0, "batch", 3), (2, "height", 6)];
+    let text = export([2, 1, 4, 5], &axes, |x: Tensor<4>| double.forward(x));
+    insta::assert_snapshot!(text.unwrap(), @"
+    input x = v0:f32[batch, 1, height, 5]
+    v3:f32[batch, 1, 2*height, 10] = Resize(v0:f32[batch, 1, height, 5], c1:f32[0]{}, c2:f32[4]{1, 1, 2, 2}) coordinate_transformation_mode=half_pixel cubic_coeff_a=-0.75 mode=linear
+    output y = v3:f32[batch, 1, 2*height, 10]
+    ");
 }
