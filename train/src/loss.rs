@@ -63,7 +63,7 @@ impl SegmentationLoss {
     /// The weighted sum of [`Self::level`] over all levels.
     ///
     /// Shapes: `logits`, finest first, each [batch, channels, z, y, x]; `targets` one for each,
-    /// [batch, 1, z, y, x], with labels below `classes`; returns [1].
+    /// [batch, 1, z, y, x], with labels below `classes`; returns `[1]`.
     ///
     /// A level of weight zero is not computed, so that its head has no gradient at all and the
     /// optimiser leaves it alone, weight decay included, as in the official code.
@@ -91,7 +91,7 @@ impl SegmentationLoss {
     /// Cross-entropy minus soft Dice of one level, in f32 whatever the logits are.
     ///
     /// Shapes: `logits` [batch, channels, z, y, x] with channels >= `classes`; `target`
-    /// [batch, 1, z, y, x]; returns [1].
+    /// [batch, 1, z, y, x]; returns `[1]`.
     ///
     /// Panics if there are fewer than two classes (Dice leaves the background out) or more than
     /// channels.

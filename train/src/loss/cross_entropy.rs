@@ -4,7 +4,7 @@ use super::sums::voxel_sums;
 
 /// Cross-entropy averaged over all voxels of the batch, without class weights.
 ///
-/// Shapes: `log_probabilities` and `reference` (one-hot) [batch, classes, z, y, x]; returns [1].
+/// Shapes: `log_probabilities` and `reference` (one-hot) [batch, classes, z, y, x]; returns `[1]`.
 /// Source: PyTorch's `CrossEntropyLoss` with its default mean, as nnU-Net v1 uses it.
 pub fn cross_entropy(log_probabilities: Tensor<5>, reference: Tensor<5>) -> Tensor<1> {
     let [batch, _, depth, height, width] = reference.dims();

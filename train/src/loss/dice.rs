@@ -25,7 +25,7 @@ pub enum DiceOver {
 /// voxels are of probabilities. The background, class 0, is left out.
 ///
 /// Shapes: `probabilities` and `reference` (one-hot) [batch, classes, z, y, x], two classes or
-/// more; returns [1].
+/// more; returns `[1]`.
 /// Source: nnU-Net v1's `SoftDiceLoss`, without its minus sign.
 pub fn soft_dice(probabilities: Tensor<5>, reference: Tensor<5>, over: DiceOver) -> Tensor<1> {
     let overlap = foreground_sums(probabilities.clone() * reference.clone(), over);
