@@ -31,7 +31,7 @@ pub(super) fn manifest(
             name: plan.network.variant.title().into(),
             patch_zyx: plan.network.patch_size,
             slots: chosen.slots,
-            classes: chosen.classes,
+            classes: checkpoint.plan.network.num_classes,
             parameters: super::parameters(checkpoint),
             precision: uniseg_export::Precision::F32.name().to_owned(),
             part,

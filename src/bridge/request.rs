@@ -38,8 +38,6 @@ pub(super) struct Chosen {
     pub(super) stems: Vec<usize>,
     /// Slots of those stems.
     pub(super) slots: usize,
-    /// The most labels, background included, of any of them.
-    pub(super) classes: usize,
 }
 
 impl Request {
@@ -105,17 +103,8 @@ impl Chosen {
                     .any(|task| task.channels.len() == variants[stem])
             })
             .collect();
-        let labels = tasks
-            .iter()
-            .map(|task| task.labels.len())
-            .max()
-            .unwrap_or(0);
         Ok(Self {
             slots: stems.iter().map(|&stem| variants[stem]).sum(),
-            classes: match all {
-                true => plan.network.num_classes,
-                false => labels,
-            },
             stems,
             tasks,
         })
