@@ -10,15 +10,6 @@ cd "$(dirname "$0")/.."
 
 out=${1:-pytorch-bench}
 steps=${STEPS:-5}
-if [ -z "${UNISEG:-}" ]; then
-    cargo build --release --workspace --quiet
-    UNISEG=target/release/uniseg
-fi
-if [ -z "${PYTHON:-}" ]; then
-    mkdir -p "$out"
-    python3 -m venv "$out/venv"
-    PYTHON=$out/venv/bin/python
-    "$PYTHON" -m pip install --quiet torch numpy
-fi
+. benches/peer/setup.sh torch numpy
 "$PYTHON" benches/step_against_pytorch.py "$steps"
 "$UNISEG" bench train --steps "$steps"

@@ -14,6 +14,7 @@ mod evaluate;
 mod faults;
 mod fences;
 mod full_disk;
+mod fuzz_seeds;
 mod left_out;
 mod memory;
 mod network;
