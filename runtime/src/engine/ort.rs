@@ -1,18 +1,15 @@
-//! ONNX Runtime, loaded from a shared library when it is first asked for. The only file that
-//! names `ort`.
+//! ONNX Runtime, loaded from a shared library when it is first asked for. Only this file and its
+//! folder name `ort`.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-};
+mod library;
+
+use std::sync::Arc;
 
 use ::ort::{
-    environment::Environment,
     ep::{
         self, ArbitrarilyConfigurableExecutionProvider, ExecutionProvider,
         ExecutionProviderDispatch,
     },
-    logging::LogLevel,
     session::{
         NoSelectedOutputs, RunOptions, Session, SessionInputValue, SessionOutputs,
         builder::{GraphOptimizationLevel, SessionBuilder},
@@ -29,6 +26,9 @@ use super::{
     providers::{self, Options, Provider, Request},
     table::Opened,
 };
+use library::{Loaded, load};
+pub(super) use library::{loaded, version_of};
+
 use crate::{
     CancelToken, Device, LibrarySource, Model, Precision, RuntimeError, Tensor, TensorView,
     cancel::Hook, missing_libraries,
@@ -36,17 +36,6 @@ use crate::{
 
 /// What messages call this engine before its version is known.
 const NAME: &str = "onnxruntime";
-
-/// A process can hold one ONNX Runtime: the library's global state is not reloadable.
-static LOADED: Mutex<Option<Loaded>> = Mutex::new(None);
-
-#[derive(Clone)]
-struct Loaded {
-    /// Resolved, so that two spellings of one file are one library.
-    path: PathBuf,
-    environment: Environment,
-    version: String,
-}
 
 /// A session of ONNX Runtime.
 struct OrtEngine {
@@ -286,20 +275,6 @@ fn unavailable(loaded: &Loaded, device: Device, said: &str) -> RuntimeError {
     RuntimeError::DeviceUnavailable { device, reason }
 }
 
-impl Loaded {
-    /// The file beside the library that holds the device's provider.
-    fn provider_library(&self, device: Device) -> Option<PathBuf> {
-        let name = match device {
-            Device::Auto | Device::Cpu => return None,
-            Device::OpenVino => "openvino",
-            Device::Cuda(_) => "cuda",
-            Device::TensorRt(_) => "tensorrt",
-        };
-        let file = format!("libonnxruntime_providers_{name}.so");
-        Some(self.path.with_file_name(file))
-    }
-}
-
 fn open_error(name: &str, source: ::ort::Error) -> RuntimeError {
     let engine = name.to_owned();
     if out_of_memory(&source.to_string()) {
@@ -321,80 +296,6 @@ fn run_error(name: &str, source: ::ort::Error) -> RuntimeError {
     } else {
         RuntimeError::Run { engine, source }
     }
-}
-
-/// Loads the library at `path` and tells its version.
-pub(super) fn version_of(path: &Path) -> Result<String, RuntimeError> {
-    Ok(load(path)?.version)
-}
-
-/// The library that this process has loaded.
-pub(super) fn loaded() -> Option<PathBuf> {
-    let loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    loaded.as_ref().map(|loaded| loaded.path.clone())
-}
-
-/// Loads the library at `path`, or returns the one that is already loaded from there.
-fn load(path: &Path) -> Result<Loaded, RuntimeError> {
-    let failed = |source| RuntimeError::LoadLibrary {
-        path: path.to_owned(),
-        source,
-    };
-    let resolved = path
-        .canonicalize()
-        .map_err(|source| failed(source.into()))?;
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(loaded) = &*loaded {
-        if loaded.path != resolved {
-            return Err(RuntimeError::OtherLibraryLoaded {
-                loaded: loaded.path.clone(),
-                asked: resolved,
-            });
-        }
-        return Ok(loaded.clone());
-    }
-    let environment = guard(NAME, || {
-        let builder = ::ort::init_from(&resolved).map_err(|source| failed(source.into()))?;
-        // Microsoft's builds report usage by default.
-        let builder = builder.with_name("uniseg").with_telemetry(false);
-        let environment = builder.build().map_err(|source| failed(source.into()))?;
-        // Failures come back as errors; ONNX Runtime would print each of them as well.
-        if std::env::var_os("ORT_LOG").is_none() {
-            environment.set_log_level(LogLevel::Fatal);
-        }
-        Ok(environment)
-    })
-    .map_err(|error| match error {
-        RuntimeError::EnginePanicked { message, .. } => failed(message.into()),
-        error => error,
-    })?;
-    let version = guard(NAME, || Ok(version(::ort::info(), &resolved)))?;
-    Ok(loaded
-        .insert(Loaded {
-            path: resolved,
-            environment,
-            version,
-        })
-        .clone())
-}
-
-/// The version in ONNX Runtime's build information, else in the library's file name.
-fn version(build: &str, path: &Path) -> String {
-    let branch = build.split_once("git-branch=rel-").map(|(_, rest)| rest);
-    let name = path.file_name().and_then(|name| name.to_str());
-    let in_name = name
-        .and_then(|name| name.split_once(".so."))
-        .map(|(_, rest)| rest);
-    let digits = |text: &str| -> String {
-        text.chars()
-            .take_while(|c| c.is_ascii_digit() || *c == '.')
-            .collect()
-    };
-    branch
-        .or(in_name)
-        .map(digits)
-        .filter(|version| !version.is_empty())
-        .unwrap_or_else(|| "of unknown version".to_owned())
 }
 
 /// A session's settings. A provider that does not load is an error.
@@ -562,26 +463,4 @@ fn view(value: &DynValue) -> ::ort::Result<TensorView<'_>> {
         Some(TensorElementType::Int64) => TensorView::I64(value.try_extract_array()?),
         _ => TensorView::F32(value.try_extract_array()?),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_version_is_read_from_the_build_or_the_file_name() {
-        let name = Path::new("lib/libonnxruntime.so.1.32.0");
-        assert_eq!(
-            version(
-                "ORT Build Info: git-branch=rel-1.31.1, git-commit-id=ab",
-                name
-            ),
-            "1.31.1"
-        );
-        assert_eq!(version("ORT Build Info: ", name), "1.32.0");
-        assert_eq!(
-            version("", Path::new("libonnxruntime.so")),
-            "of unknown version"
-        );
-    }
 }
