@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::Calibrator;
 use super::calibrate::magnitudes;
-use super::quantise::{Site, Sites};
+use super::quantise::{Site, Sites, channels};
 use crate::error::ExportError;
 use crate::graph::{Graph, Node, ValueId};
 use crate::types::Constant;
@@ -131,13 +131,6 @@ fn scale(
     }
     let scaled = Constant::f32(&constant.shape, &values);
     constants.insert(place, scaled);
-}
-
-/// The index on `axis` of each element of a tensor.
-fn channels(shape: &[usize], axis: usize) -> impl Iterator<Item = usize> {
-    let count = shape.get(axis).copied().unwrap_or(1).max(1);
-    let inner: usize = shape.iter().skip(axis + 1).product();
-    (0..).map(move |index: usize| index / inner.max(1) % count)
 }
 
 /// All chains that end in at least one node that computes in bytes.

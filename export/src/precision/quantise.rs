@@ -100,9 +100,13 @@ pub(super) fn convert(
     }
     for (node, &site) in graph.nodes().iter().zip(&sites.0) {
         let axis = channel_axis(graph, node).filter(|_| site != Site::Float);
+        let weight = match axis {
+            Some(axis) => Some(Weight::of(graph, node.inputs[1], axis)?),
+            None => None,
+        };
         let mut inputs: Vec<ValueId> = Vec::with_capacity(node.inputs.len());
         for (slot, &id) in node.inputs.iter().enumerate() {
-            let input = match (axis, slot) {
+            let input = match (&weight, slot) {
                 (Some(_), 0) if site == Site::Computed => match through_bytes.get(&id) {
                     Some(&x) => x,
                     None => {
@@ -112,10 +116,10 @@ pub(super) fn convert(
                         x
                     }
                 },
-                (Some(axis), 1) => Weight::of(graph, id, axis)?.dequantised(&mut to),
-                (Some(axis), 2) if site == Site::Computed => {
+                (Some(weight), 1) => weight.dequantised(&mut to),
+                (Some(weight), 2) if site == Site::Computed => {
                     let scale = Affine::of(range(ranges, node.inputs[0])?).scale;
-                    Weight::of(graph, node.inputs[1], axis)?.bias(&mut to, graph, id, scale)?
+                    weight.bias(&mut to, graph, id, scale)?
                 }
                 _ => copied(graph, &mut to, &mut values, id)?,
             };
@@ -220,6 +224,13 @@ fn bytes_and_back(to: &mut Graph, x: ValueId, affine: Affine) -> ValueId {
     back
 }
 
+/// The index on `axis` of each element of a tensor.
+pub(super) fn channels(shape: &[usize], axis: usize) -> impl Iterator<Item = usize> + use<> {
+    let count = shape.get(axis).copied().unwrap_or(1).max(1);
+    let inner: usize = shape.iter().skip(axis + 1).product();
+    (0..).map(move |index: usize| index / inner.max(1) % count)
+}
+
 /// A weight in signed bytes, with a scale for each output channel.
 struct Weight {
     shape: Vec<usize>,
@@ -233,12 +244,9 @@ impl Weight {
         let constant = graph.constant(id).ok_or_else(|| unknown("weight"))?;
         let values = constant.as_f32().ok_or_else(|| unknown("weight"))?;
         let shape = constant.shape.clone();
-        let channels = shape.get(axis).copied().unwrap_or(1);
-        let inner: usize = shape.iter().skip(axis + 1).product();
-        let channel = |index: usize| index / inner.max(1) % channels.max(1);
-        let mut largest = vec![0.0f32; channels];
-        for (index, value) in values.iter().enumerate() {
-            let seen = &mut largest[channel(index)];
+        let mut largest = vec![0.0f32; shape.get(axis).copied().unwrap_or(1)];
+        for (value, channel) in values.iter().zip(channels(&shape, axis)) {
+            let seen = &mut largest[channel];
             *seen = seen.max(value.abs());
         }
         let scales: Vec<f32> = largest
@@ -248,9 +256,9 @@ impl Weight {
             .collect();
         let bytes = values
             .iter()
-            .enumerate()
-            .map(|(index, value)| {
-                let rounded = (value / scales[channel(index)]).round();
+            .zip(channels(&shape, axis))
+            .map(|(value, channel)| {
+                let rounded = (value / scales[channel]).round();
                 rounded.clamp(-127.0, 127.0) as i8 as u8
             })
             .collect();
