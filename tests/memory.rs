@@ -1,7 +1,6 @@
 //! Memory of whole cases: it does not grow with classes times volume, and it can be bounded.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use uniseg_imaging::ndarray::Array3;
@@ -132,14 +131,13 @@ fn a_bound_that_cannot_be_kept_is_refused_before_anything_is_written() {
 }
 
 /// Bytes that a command holds at most, the program itself included.
-fn peak_of_export(arguments: &[&Path]) -> u64 {
+fn peak_of(arguments: &[&Path]) -> u64 {
     const MEASURE: &str = r#"
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 "#;
-    let program = [Path::new(PROGRAM), Path::new("export")];
-    let said = python(MEASURE, &[&program, arguments].concat());
+    let said = python(MEASURE, &[&[Path::new(PROGRAM)], arguments].concat());
     said.trim().parse().unwrap()
 }
 
@@ -150,29 +148,13 @@ fn an_export_holds_less_than_three_times_its_file() {
     let checkpoint = Checkpoint::random(paper(), 0, &burn::prelude::Device::flex());
     checkpoint.save(&stored).unwrap();
     drop(checkpoint);
-    let [plan, name, to] = ["--plan", "paper", "-o"].map(Path::new);
+    let [export, plan, name, to] = ["export", "--plan", "paper", "-o"].map(Path::new);
     for source in [&[plan, name][..], &[&stored]] {
-        let peak = peak_of_export(&[source, &[to, &file]].concat());
+        let peak = peak_of(&[&[export], source, &[to, &file]].concat());
         let size = std::fs::metadata(&file).unwrap().len();
         println!("{peak} bytes for a file of {size}");
         assert!(peak < 3 * size, "{peak} bytes for a file of {size}");
     }
-}
-
-/// The most memory that a process had resident, asked until it ends.
-#[cfg(target_os = "linux")]
-fn peak_of(mut child: std::process::Child) -> u64 {
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
-        peak = peak.max(kilobytes.unwrap_or(0) * 1024);
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    assert!(child.wait().unwrap().success());
-    peak
 }
 
 #[test]
@@ -206,15 +188,11 @@ fn the_estimate_is_above_what_is_used_and_not_far_above() {
     };
     let estimate = MemoryEstimate::of(&work, &case);
     let output = folder.path().join("labels.nii.gz");
-    let child = Command::new(PROGRAM)
-        .args(["segment".as_ref(), model.as_os_str(), path.as_os_str()])
-        .args(["--task", "blob", "--engine", "ort", "--step", "1", "-o"])
-        .arg(&output)
-        .args(["--memory", "4G"])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let (used, expected) = (peak_of(child), estimate.peak());
+    let flags = "--task blob --engine ort --step 1 --memory 4G -o".split(' ');
+    let mut arguments = vec![Path::new("segment"), &model, &path];
+    arguments.extend(flags.map(Path::new));
+    arguments.push(&output);
+    let (used, expected) = (peak_of(&arguments), estimate.peak());
     println!("used {} MB, estimated {} MB", used >> 20, expected >> 20);
     assert!(used <= expected, "{used} of {expected}: {estimate:?}");
     assert!(expected < 2 * used, "{used} of {expected}: {estimate:?}");
