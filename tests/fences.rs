@@ -167,7 +167,9 @@ fn foreign_libraries_are_named_in_one_file_each() {
         naming(&["::ort::", "ort::session", "use ort::"]),
         [
             "runtime/src/engine/ort.rs",
-            "runtime/src/engine/ort/library.rs"
+            "runtime/src/engine/ort/binding.rs",
+            "runtime/src/engine/ort/library.rs",
+            "runtime/src/engine/ort/values.rs"
         ]
     );
     assert_eq!(

@@ -5,6 +5,7 @@
 
 mod choice;
 mod guard;
+mod held;
 mod memory;
 mod ort;
 mod probe;
@@ -14,14 +15,14 @@ mod tract;
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf};
 
+#[cfg(test)]
+pub(crate) use self::ort::open_bound;
+pub use held::Held;
 pub(crate) use memory::out_of_memory;
 pub use probe::{LibraryProbe, ProviderProbe, probe_library};
 pub use providers::CudaOptions;
 
 use crate::{CancelToken, Device, Model, Precision, RuntimeError, Tensor, TensorView};
-
-/// Takes the outputs of a run while they are lent.
-pub type Outputs<'a> = dyn FnMut(&[(&str, TensorView<'_>)]) -> Result<(), RuntimeError> + 'a;
 
 /// Runs one artefact: named tensors in, named tensors out.
 pub trait Engine: Send {
@@ -43,21 +44,26 @@ pub trait Engine: Send {
         inputs: &[(&str, TensorView<'_>)],
     ) -> Result<Vec<(String, Tensor)>, RuntimeError>;
 
-    /// Runs the network once and lends every output to `take`, without a copy where the engine can:
-    /// the features of a large window are half a gigabyte.
+    /// Runs the network once and holds every output where it was computed, for
+    /// [`Engine::run_held`] of an engine on the same device: the features of a large window are
+    /// half a gigabyte, which a GPU need not send to the host and back.
     ///
-    /// Errors: those of [`Engine::run`] and of `take`.
-    fn lend(
+    /// Errors: those of [`Engine::run`].
+    fn hold(&mut self, inputs: &[(&str, TensorView<'_>)]) -> Result<Held<'_>, RuntimeError> {
+        self.run(inputs).map(Held::on_host)
+    }
+
+    /// Runs the network once on what another engine `held`, without a copy where it can, and on
+    /// `inputs` beside it.
+    ///
+    /// Errors: those of [`Engine::run`]; [`RuntimeError::Run`] if this engine cannot read what
+    /// lies on the other one's device.
+    fn run_held(
         &mut self,
+        held: &Held<'_>,
         inputs: &[(&str, TensorView<'_>)],
-        take: &mut Outputs<'_>,
-    ) -> Result<(), RuntimeError> {
-        let outputs = self.run(inputs)?;
-        let views: Vec<(&str, TensorView<'_>)> = outputs
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor.view()))
-            .collect();
-        take(&views)
+    ) -> Result<Vec<(String, Tensor)>, RuntimeError> {
+        self.run(&held.beside(inputs)?)
     }
 }
 
@@ -135,7 +141,8 @@ pub struct EngineOptions {
     /// Gives memory back to the system between operations: a lower peak, and a little slower.
     pub lean: bool,
     /// Stops a run: ONNX Runtime's own operations are left between two of them; those that a
-    /// provider has joined into one (OpenVINO, TensorRT), and tract, end their window first.
+    /// provider has joined into one (OpenVINO, TensorRT, a recorded CUDA graph), and tract, end
+    /// their window first.
     pub cancel: CancelToken,
 }
 

@@ -58,8 +58,8 @@ pub use compare::{
 };
 pub use device::{ConvSearch, Device, Precision, UnknownName};
 pub use engine::{
-    ComputedOn, CudaOptions, Engine, EngineKind, EngineOptions, LibraryProbe, OpenedEngine,
-    Outputs, ProviderProbe, open_engine, probe_library,
+    ComputedOn, CudaOptions, Engine, EngineKind, EngineOptions, Held, LibraryProbe, OpenedEngine,
+    ProviderProbe, open_engine, probe_library,
 };
 pub use error::{Cause, RuntimeError, sentence};
 pub use footprint::Footprint;

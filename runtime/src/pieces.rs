@@ -6,7 +6,7 @@ use ndarray::{Array1, ArrayView5};
 use uniseg_onnx::{Network, Part};
 
 use crate::{
-    ComputedOn, EachTask, Engine, EngineOptions, Model, Predictor, RuntimeError, TensorView,
+    ComputedOn, EachTask, Engine, EngineOptions, Held, Model, Predictor, RuntimeError, TensorView,
     WholeModel, forward::logits, open_engine,
 };
 
@@ -190,20 +190,22 @@ impl Predictor for PairedModel<'_> {
     ) -> Result<(), RuntimeError> {
         let windows = image.dim().0;
         let image = (uniseg_onnx::IMAGE, TensorView::F32(image.into_dyn()));
-        let (decoder, network) = (&mut self.decoder, self.network);
-        self.encoder.lend(&[image], &mut |features| {
-            for (index, task) in tasks.iter().enumerate() {
-                let task = Array1::from_elem(1, i64::from(*task));
-                let task = TensorView::I64(task.view().into_dyn());
-                let mut inputs: Vec<(&str, TensorView<'_>)> = features
-                    .iter()
-                    .map(|(name, tensor)| (*name, tensor.view()))
-                    .collect();
-                inputs.push((uniseg_onnx::TASK, task));
-                let outputs = decoder.run(&inputs)?;
-                each(index, logits(outputs, network, windows, decoder.name())?)?;
-            }
-            Ok(())
-        })
+        // The decoder may have been opened elsewhere, where it cannot take what a device holds.
+        let on = self.encoder.computed_on().device;
+        let held = match on == self.decoder.computed_on().device {
+            true => self.encoder.hold(&[image])?,
+            false => Held::on_host(self.encoder.run(&[image])?),
+        };
+        for (index, task) in tasks.iter().enumerate() {
+            let task = Array1::from_elem(1, i64::from(*task));
+            let task = TensorView::I64(task.view().into_dyn());
+            let outputs = self.decoder.run_held(&held, &[(uniseg_onnx::TASK, task)])?;
+            let found = logits(outputs, self.network, windows, self.decoder.name())?;
+            each(index, found)?;
+        }
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! A small manifest, and an engine that is a closure, for this crate's tests.
 
+pub(crate) mod graphs;
+
 use ndarray::{Array5, ArrayView5, Axis, Ix5};
 use uniseg_onnx::{
     Axis as MirrorAxis, Channel, Inference, Manifest, Network, Normalization, Provenance,

@@ -1,7 +1,9 @@
 //! ONNX Runtime, loaded from a shared library when it is first asked for. Only this file and its
 //! folder name `ort`.
 
+mod binding;
 mod library;
+mod values;
 
 use std::sync::Arc;
 
@@ -11,23 +13,26 @@ use ::ort::{
         ExecutionProviderDispatch,
     },
     session::{
-        NoSelectedOutputs, RunOptions, Session, SessionInputValue, SessionOutputs,
+        NoSelectedOutputs, RunOptions, Session,
         builder::{GraphOptimizationLevel, SessionBuilder},
     },
-    value::{DynValue, TensorElementType, TensorRef, ValueRef},
+    value::DynTensor,
 };
-use ndarray::CowArray;
 
 use super::{
-    ComputedOn, Engine, EngineKind, EngineOptions, Outputs,
+    ComputedOn, Engine, EngineKind, EngineOptions,
     choice::Choice,
     guard::guard,
+    held::Held,
     memory::out_of_memory,
     providers::{self, Options, Provider, Request},
     table::Opened,
 };
+use binding::{Bound, Memory};
 use library::{Loaded, load};
 pub(super) use library::{loaded, version_of};
+pub(super) use values::Outputs;
+use values::{compute, copies, tensors};
 
 use crate::{
     CancelToken, Device, LibrarySource, Model, Precision, RuntimeError, Tensor, TensorView,
@@ -41,6 +46,8 @@ const NAME: &str = "onnxruntime";
 struct OrtEngine {
     name: String,
     on: ComputedOn,
+    /// Buffers on the device, where that has memory of its own.
+    bound: Option<Bound>,
     session: Session,
     stop: Stop,
 }
@@ -67,6 +74,14 @@ impl Stop {
             run_options,
             _hook: hook,
         })
+    }
+
+    /// What a run that failed means.
+    fn error(&self, engine: &str, source: ::ort::Error) -> RuntimeError {
+        match self.cancel.is_cancelled() {
+            true => RuntimeError::Cancelled,
+            false => run_error(engine, source),
+        }
     }
 }
 
@@ -173,15 +188,9 @@ fn session(
 ) -> Result<Opened, RuntimeError> {
     available(loaded, request.device)?;
     let opened = |session, note| -> Result<Opened, RuntimeError> {
-        let engine = OrtEngine {
-            name: name.to_owned(),
-            on: ComputedOn {
-                device: request.device,
-                precision: request.precision,
-            },
-            session,
-            stop: Stop::on(&options.cancel).map_err(|source| open_error(name, source))?,
-        };
+        let engine = Memory::of(&session, request.device)
+            .and_then(|memory| OrtEngine::new(name, request, session, memory, &options.cancel))
+            .map_err(|source| open_error(name, source))?;
         Ok(Opened::Ready(Box::new(engine), note))
     };
     let commit = |strict| -> Result<::ort::Result<Session>, RuntimeError> {
@@ -367,100 +376,111 @@ impl Engine for OrtEngine {
         &mut self,
         inputs: &[(&str, TensorView<'_>)],
     ) -> Result<Vec<(String, Tensor)>, RuntimeError> {
-        let (name, outputs) = self.outputs(inputs)?;
-        guard(name, || {
-            outputs
-                .iter()
-                .map(|(name, value)| Ok((name.to_owned(), owned(&value)?)))
-                .collect::<::ort::Result<_>>()
-                .map_err(|source| run_error(name, source))
-        })
+        self.copied(&[], inputs)
     }
 
-    fn lend(
-        &mut self,
-        inputs: &[(&str, TensorView<'_>)],
-        take: &mut Outputs<'_>,
-    ) -> Result<(), RuntimeError> {
-        let (name, outputs) = self.outputs(inputs)?;
-        let views = guard(name, || {
-            outputs
-                .keys()
-                .filter_map(|name| Some((name, outputs.get(name)?)))
-                .map(|(name, value)| Ok((name, view(value)?)))
-                .collect::<::ort::Result<Vec<_>>>()
-                .map_err(|source| run_error(name, source))
-        })?;
-        take(&views)
-    }
-}
-
-impl OrtEngine {
-    /// Runs the session; returns the engine's name for messages, and the outputs where they lie.
-    fn outputs(
-        &mut self,
-        inputs: &[(&str, TensorView<'_>)],
-    ) -> Result<(&str, SessionOutputs<'_>), RuntimeError> {
+    fn hold(&mut self, inputs: &[(&str, TensorView<'_>)]) -> Result<Held<'_>, RuntimeError> {
         let OrtEngine {
             name,
             session,
             stop,
+            bound,
             ..
         } = self;
-        let (name, stop) = (&**name, &*stop);
-        let outputs = guard(name, move || {
-            compute(session, &stop.run_options, inputs).map_err(|source| {
-                match stop.cancel.is_cancelled() {
-                    true => RuntimeError::Cancelled,
-                    false => run_error(name, source),
-                }
-            })
+        let (engine, stop) = (&**name, &*stop);
+        let values = guard(engine, || {
+            let outputs = match bound {
+                Some(bound) => bound.keep(session, &stop.run_options, inputs),
+                None => compute(session, &stop.run_options, inputs),
+            };
+            outputs
+                .and_then(tensors)
+                .map_err(|source| stop.error(engine, source))
         })?;
-        Ok((name, outputs))
+        Ok(Held::by_ort(Outputs { engine, values }))
+    }
+
+    fn run_held(
+        &mut self,
+        held: &Held<'_>,
+        inputs: &[(&str, TensorView<'_>)],
+    ) -> Result<Vec<(String, Tensor)>, RuntimeError> {
+        match held.of_ort().filter(|_| self.bound.is_some()) {
+            Some(outputs) => self.copied(&outputs.values, inputs),
+            None => self.run(&held.beside(inputs)?),
+        }
     }
 }
 
-/// A lent tensor in the layout that ONNX Runtime reads; copied only if it is not in it already.
-enum Contiguous<'a> {
-    F32(CowArray<'a, f32, ndarray::IxDyn>),
-    I64(CowArray<'a, i64, ndarray::IxDyn>),
-}
-
-fn compute<'r>(
-    session: &'r mut Session,
-    run_options: &'r RunOptions<NoSelectedOutputs>,
-    inputs: &[(&str, TensorView<'_>)],
-) -> ::ort::Result<SessionOutputs<'r>> {
-    let contiguous: Vec<(&str, Contiguous<'_>)> = inputs
-        .iter()
-        .map(|(name, tensor)| match tensor {
-            TensorView::F32(array) => (*name, Contiguous::F32(array.as_standard_layout())),
-            TensorView::I64(array) => (*name, Contiguous::I64(array.as_standard_layout())),
+impl OrtEngine {
+    fn new(
+        name: &str,
+        request: &Request<'_>,
+        session: Session,
+        memory: Option<Memory>,
+        cancel: &CancelToken,
+    ) -> ::ort::Result<OrtEngine> {
+        Ok(OrtEngine {
+            name: name.to_owned(),
+            on: ComputedOn {
+                device: request.device,
+                precision: request.precision,
+            },
+            bound: memory.map(|memory| Bound::new(memory, request.graph())),
+            session,
+            stop: Stop::on(cancel)?,
         })
-        .collect();
-    let values: Vec<(&str, SessionInputValue<'_>)> = contiguous
-        .iter()
-        .map(|(name, tensor)| {
-            let value: SessionInputValue<'_> = match tensor {
-                Contiguous::F32(array) => TensorRef::from_array_view(array)?.into(),
-                Contiguous::I64(array) => TensorRef::from_array_view(array)?.into(),
+    }
+
+    /// Runs the session on `inputs`, and on what another session `held` if it is bound to a
+    /// device's memory; copies of the outputs.
+    fn copied(
+        &mut self,
+        held: &[(&str, DynTensor)],
+        inputs: &[(&str, TensorView<'_>)],
+    ) -> Result<Vec<(String, Tensor)>, RuntimeError> {
+        let OrtEngine {
+            name,
+            session,
+            stop,
+            bound,
+            ..
+        } = self;
+        guard(name, || {
+            let found = match bound {
+                Some(bound) => bound.run(session, &stop.run_options, held, inputs),
+                None => {
+                    compute(session, &stop.run_options, inputs).and_then(|outputs| copies(&outputs))
+                }
             };
-            Ok((*name, value))
+            found.map_err(|source| stop.error(name, source))
         })
-        .collect::<::ort::Result<_>>()?;
-    session.run_with_options(values, run_options)
+    }
 }
 
-fn owned(value: &ValueRef<'_>) -> ::ort::Result<Tensor> {
-    Ok(match view(value)? {
-        TensorView::I64(array) => Tensor::I64(array.to_owned()),
-        TensorView::F32(array) => Tensor::F32(array.to_owned()),
-    })
+/// An engine on the processor that runs as one on a GPU does: bound to buffers, here of the host.
+#[cfg(test)]
+fn bound_engine(model: &Model, options: &EngineOptions) -> OrtEngine {
+    let library = crate::find_ort(None)
+        .expect("looking for ONNX Runtime works")
+        .expect("ONNX Runtime was not found: run `uniseg runtime install`");
+    let loaded = load(library.path()).unwrap();
+    let request = Request {
+        device: Device::Cpu,
+        precision: Precision::F32,
+        threads: crate::thread_count(options.threads),
+        cuda: &options.cuda,
+    };
+    let session = builder(&loaded, &request, false, options.lean)
+        .unwrap()
+        .commit_from_memory(model.bytes())
+        .unwrap();
+    let memory = Some(Memory::of_the_host());
+    OrtEngine::new("bound", &request, session, memory, &options.cancel).unwrap()
 }
 
-fn view(value: &DynValue) -> ::ort::Result<TensorView<'_>> {
-    Ok(match value.dtype().tensor_type() {
-        Some(TensorElementType::Int64) => TensorView::I64(value.try_extract_array()?),
-        _ => TensorView::F32(value.try_extract_array()?),
-    })
+/// The same for tests outside.
+#[cfg(test)]
+pub(crate) fn open_bound(model: &Model, options: &EngineOptions) -> Box<dyn Engine> {
+    Box::new(bound_engine(model, options))
 }

@@ -23,9 +23,11 @@ pub struct CudaOptions {
     /// Whether f32 convolutions may round to TensorFloat-32 (10 bits of mantissa). Off unless asked
     /// for: f32 means f32.
     pub tf32: bool,
-    /// Whether launches are recorded and replayed. It needs inputs and outputs at fixed addresses
-    /// on the GPU, which an engine that copies tensors in and out does not have: leave it off.
-    pub graph: bool,
+    /// Whether the launches of a run are recorded in a CUDA graph and replayed, by CUDA or by
+    /// TensorRT; what `uniseg tune` remembers, else not. Inputs and outputs lie at fixed addresses
+    /// on the GPU for it. The whole network must run there, or opening it fails, and it runs on
+    /// inputs of one shape only: more windows, or fewer, than in the first run are an error.
+    pub graph: Option<bool>,
     /// Whether the arena grows by what is asked for, instead of doubling: less memory, slower to
     /// grow.
     pub tight_arena: bool,
@@ -40,6 +42,13 @@ pub(super) struct Request<'a> {
     pub(super) precision: Precision,
     pub(super) threads: usize,
     pub(super) cuda: &'a CudaOptions,
+}
+
+impl Request<'_> {
+    /// Whether runs are recorded in a CUDA graph and replayed.
+    pub(super) fn graph(&self) -> bool {
+        self.cuda.graph == Some(true)
+    }
 }
 
 /// A provider and its options.
@@ -57,10 +66,21 @@ pub(super) fn providers(request: &Request<'_>) -> Vec<Provider> {
         Device::OpenVino => vec![Provider::OpenVino(openvino::options(request))],
         Device::Cuda(index) => vec![Provider::Cuda(cuda::options(request, index))],
         // What TensorRT does not take goes to CUDA, not to the processor.
-        Device::TensorRt(index) => vec![
-            Provider::TensorRt(tensorrt::options(request, index)),
-            Provider::Cuda(cuda::options(request, index)),
-        ],
+        Device::TensorRt(index) => {
+            // A run is recorded by one of the two.
+            let unrecorded = CudaOptions {
+                graph: Some(false),
+                ..request.cuda.clone()
+            };
+            let rest = Request {
+                cuda: &unrecorded,
+                ..*request
+            };
+            vec![
+                Provider::TensorRt(tensorrt::options(request, index)),
+                Provider::Cuda(cuda::options(&rest, index)),
+            ]
+        }
     }
 }
 
@@ -130,7 +150,10 @@ mod tests {
 
     #[test]
     fn tensorrt_leaves_the_rest_to_cuda() {
-        let cuda = CudaOptions::default();
+        let cuda = CudaOptions {
+            graph: Some(true),
+            ..CudaOptions::default()
+        };
         let request = Request {
             device: Device::TensorRt(2),
             precision: Precision::F32,
@@ -143,5 +166,7 @@ mod tests {
         };
         assert!(first.contains(&("device_id", "2".to_owned())));
         assert!(second.contains(&("device_id", "2".to_owned())));
+        assert!(first.contains(&("trt_cuda_graph_enable", "1".to_owned())));
+        assert!(second.contains(&("enable_cuda_graph", "0".to_owned())));
     }
 }

@@ -180,23 +180,28 @@ fn a_run_ends_when_somebody_asks() {
         })),
         sample::tiny_manifest(),
     );
-    let options = EngineOptions {
-        threads: NonZeroUsize::new(1),
-        ..options(EngineKind::Ort)
-    };
-    let mut engine = open_engine(&model, &options).unwrap().engine;
-    let image = Array5::<f32>::ones((1, 8, 32, 64, 64));
-    let asked = options.cancel.clone();
-    let asking = std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        asked.cancel();
-    });
-    // Had it gone on to its end, there would be an output.
-    let error = engine
-        .run(&[(IMAGE, TensorView::F32(image.view().into_dyn()))])
-        .unwrap_err();
-    assert!(matches!(error, RuntimeError::Cancelled), "{error}");
-    asking.join().unwrap();
+    for on_buffers in [false, true] {
+        let options = EngineOptions {
+            threads: NonZeroUsize::new(1),
+            ..options(EngineKind::Ort)
+        };
+        let mut engine = match on_buffers {
+            true => open_bound(&model, &options),
+            false => open_engine(&model, &options).unwrap().engine,
+        };
+        let image = Array5::<f32>::ones((1, 8, 32, 64, 64));
+        let asked = options.cancel.clone();
+        let asking = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            asked.cancel();
+        });
+        // Had it gone on to its end, there would be an output.
+        let error = engine
+            .run(&[(IMAGE, TensorView::F32(image.view().into_dyn()))])
+            .unwrap_err();
+        assert!(matches!(error, RuntimeError::Cancelled), "{error}");
+        asking.join().unwrap();
+    }
 }
 
 #[test]

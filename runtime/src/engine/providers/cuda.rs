@@ -22,7 +22,7 @@ pub(super) fn options(request: &Request<'_>, index: u32) -> Options {
         // Without it the search may use 32 MB only, and finds slow convolutions for volumes.
         ("cudnn_conv_use_max_workspace", switch(true)),
         ("use_tf32", switch(cuda.tf32)),
-        ("enable_cuda_graph", switch(cuda.graph)),
+        ("enable_cuda_graph", switch(request.graph())),
         ("arena_extend_strategy", arena.to_owned()),
         // Its NHWC mode has no InstanceNormalization: each would be wrapped in two transposes.
         ("prefer_nhwc", switch(false)),
@@ -64,7 +64,7 @@ mod tests {
         let cuda = CudaOptions {
             conv_search: Some(ConvSearch::Heuristic),
             tf32: true,
-            graph: true,
+            graph: Some(true),
             tight_arena: true,
             engine_cache: None,
         };

@@ -22,7 +22,7 @@ pub(super) fn options(request: &Request<'_>, index: u32) -> Options {
             "trt_int8_enable",
             switch(request.precision == Precision::Int8),
         ),
-        ("trt_cuda_graph_enable", switch(request.cuda.graph)),
+        ("trt_cuda_graph_enable", switch(request.graph())),
         (
             "trt_engine_cache_enable",
             switch(request.cuda.engine_cache.is_some()),
@@ -55,6 +55,7 @@ mod tests {
     #[test]
     fn f16_is_asked_for_and_engines_are_kept_where_said() {
         let cuda = CudaOptions {
+            graph: Some(true),
             engine_cache: Some("engines".into()),
             ..CudaOptions::default()
         };
@@ -63,7 +64,7 @@ mod tests {
             ("trt_fp16_enable", "1"),
             ("trt_bf16_enable", "0"),
             ("trt_int8_enable", "0"),
-            ("trt_cuda_graph_enable", "0"),
+            ("trt_cuda_graph_enable", "1"),
             ("trt_engine_cache_enable", "1"),
             ("trt_engine_cache_path", "engines"),
             ("trt_timing_cache_enable", "1"),
@@ -78,6 +79,7 @@ mod tests {
         let found = map(Precision::F32, &CudaOptions::default());
         assert!(found.contains(&("trt_fp16_enable", "0".to_owned())));
         assert!(found.contains(&("trt_engine_cache_enable", "0".to_owned())));
+        assert!(found.contains(&("trt_cuda_graph_enable", "0".to_owned())));
         assert!(!found.iter().any(|(key, _)| key.ends_with("_path")));
     }
 }
