@@ -271,7 +271,10 @@ impl Tune {
 }
 
 fn line(row: &Tried) -> String {
-    let what = format!("{} {} {} thread(s)", row.device, row.precision, row.threads);
+    let mut what = format!("{} {} {} thread(s)", row.device, row.precision, row.threads);
+    if row.conv_search.is_some() {
+        what += &format!(", {}", convolutions(row));
+    }
     match (&row.failure, row.median_ms) {
         (Some(failure), _) => format!("{what}: {failure}"),
         (None, Some(ms)) => format!("{what}: {ms:.0} ms"),
@@ -298,8 +301,7 @@ fn rows(tried: &[Tried]) -> Vec<Vec<String>> {
             row.device.to_string(),
             row.precision.to_string(),
             row.threads.to_string(),
-            row.conv_search
-                .map_or("-".into(), |search| search.to_string()),
+            convolutions(row),
             number(row.open_s, |s| format!("{s:.1}")),
             number(row.median_ms, |ms| format!("{ms:.0}")),
             number(row.max_rel, |rel| format!("{rel:.1e}")),
@@ -312,6 +314,15 @@ fn rows(tried: &[Tried]) -> Vec<Vec<String>> {
     std::iter::once(heading.map(str::to_owned).to_vec())
         .chain(tried.iter().map(row))
         .collect()
+}
+
+/// The search of convolutions, and whether its launches are recorded.
+fn convolutions(row: &Tried) -> String {
+    match row.conv_search {
+        Some(search) if row.graph => format!("{search}, graph"),
+        Some(search) => search.to_string(),
+        None => "-".to_owned(),
+    }
 }
 
 fn name(path: &Path) -> String {

@@ -26,13 +26,16 @@ impl Choice {
     pub(super) fn of(model: &Model, options: &EngineOptions) -> Choice {
         let open = options.device == Device::Auto
             || options.precision == Precision::Auto
-            || options.cuda.conv_search.is_none();
-        let (remembered, note) = match cache_folder() {
+            || options.cuda.conv_search.is_none()
+            || options.cuda.graph.is_none();
+        let (mut remembered, note) = match cache_folder() {
             Some(cache) if open => {
                 Tunings::in_cache(&cache).recall(&model.manifest().weights_sha256, &Machine::this())
             }
             _ => (Vec::new(), None),
         };
+        // The same weights may lie in a graph that takes any number of windows, a recording does not.
+        remembered.retain(|row| !(row.graph && model.batches()));
         // A process has one ONNX Runtime: what was left open follows the one that it has.
         let loaded = super::ort::loaded();
         let usable = |path: &Path| match &loaded {
@@ -64,6 +67,7 @@ impl Choice {
                     .cuda
                     .conv_search
                     .is_none_or(|search| row.conv_search == Some(search))
+                && options.cuda.graph.is_none_or(|graph| row.graph == graph)
                 && options
                     .threads
                     .is_none_or(|threads| row.threads == threads.get())
@@ -78,6 +82,7 @@ impl Choice {
             .min_by(|a, b| a.median_ms.total_cmp(&b.median_ms));
         let mut cuda = options.cuda.clone();
         cuda.conv_search = cuda.conv_search.or(best.and_then(|row| row.conv_search));
+        cuda.graph = cuda.graph.or(best.map(|row| row.graph));
         let remembered_threads = best.and_then(|row| NonZeroUsize::new(row.threads));
         Choice {
             device: best.map_or(options.device, |row| row.device),
@@ -117,6 +122,7 @@ mod tests {
             precision,
             threads,
             conv_search: None,
+            graph: false,
             library: format!("lib-{}", device.flavour()).into(),
             version: "1.0".to_owned(),
             median_ms,
@@ -159,15 +165,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_for_cuda_is_its_search_too() {
+    fn what_is_remembered_for_cuda_is_its_search_and_its_graph_too() {
         let search = Some(crate::ConvSearch::Heuristic);
+        let slower = row(Device::Cuda(0), Precision::F32, 2, 2.0);
         let mut best = row(Device::Cuda(0), Precision::F32, 2, 1.0);
-        best.conv_search = search;
-        let options = EngineOptions {
+        (best.conv_search, best.graph) = (search, true);
+        let rows = [slower, best];
+        let mut options = EngineOptions {
             device: Device::Cuda(0),
             ..EngineOptions::default()
         };
-        let choice = Choice::from_remembered(&[best], &options, &|_| true);
-        assert_eq!(choice.cuda.conv_search, search);
+        let chosen = |options: &EngineOptions| {
+            let cuda = Choice::from_remembered(&rows, options, &|_| true).cuda;
+            (cuda.conv_search, cuda.graph)
+        };
+        assert_eq!(chosen(&options), (search, Some(true)));
+        options.cuda.graph = Some(false);
+        assert_eq!(chosen(&options), (None, Some(false)));
     }
 }

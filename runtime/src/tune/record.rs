@@ -27,6 +27,9 @@ pub struct Tuned {
     pub threads: usize,
     /// Which of cuDNN's convolutions, on CUDA.
     pub conv_search: Option<ConvSearch>,
+    /// Whether launches are recorded in a CUDA graph; files from before it was tried do not say.
+    #[serde(default)]
+    pub graph: bool,
     /// The library of ONNX Runtime.
     pub library: PathBuf,
     /// The library's size in bytes and its version, to see that it was replaced.
@@ -180,6 +183,7 @@ mod tests {
             precision: Precision::Bf16,
             threads: 2,
             conv_search: Some(ConvSearch::Heuristic),
+            graph: true,
             library: library.to_owned(),
             version: library_version(library),
             median_ms: 3.25,
@@ -203,6 +207,23 @@ mod tests {
         // The library was replaced.
         fs::write(&library, "another").unwrap();
         assert_eq!(tunings.recall("ab", &machine(2)), (Vec::new(), None));
+    }
+
+    #[test]
+    fn a_row_that_tells_nothing_of_graphs_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let tunings = Tunings::in_cache(folder.path());
+        let library = folder.path().join("lib.so");
+        let path = tunings
+            .remember("ab", &machine(2), vec![row(&library)])
+            .unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let older = text.replace("\"graph\": true,", "");
+        assert_ne!(older, text);
+        fs::write(&path, older).unwrap();
+        let mut expected = row(&library);
+        expected.graph = false;
+        assert_eq!(tunings.recall("ab", &machine(2)), (vec![expected], None));
     }
 
     #[test]
