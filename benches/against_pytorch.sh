@@ -8,7 +8,8 @@
 # environment in FOLDER and installs ONNX Runtime with OpenVINO into the user's cache. DEVICE
 # (default openvino) can be set, and UNISEG, a program that is built already, and PYTHON, one with
 # torch, nibabel, scipy, scikit-image and nnunetv2. Quiet the machine before: about 20 minutes on
-# two cores.
+# two cores. The rows in bf16 mean something only where the processor computes in it
+# (AVX512-BF16 or AMX).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,9 +32,9 @@ mkdir -p "$out/labels/pytorch" "$out/labels/bf16"
 "$UNISEG" import "$out/official.model" --plan paper -o "$out/checkpoint"
 export_it() { "$UNISEG" export "$out/checkpoint" "$@"; }
 int8=(--precision int8 --calibrate "liver=$out/case.nii.gz" --calibrate-windows 1)
-export_it --task liver -o "$out/liver.onnx"
+export_it --task liver --lean -o "$out/liver.onnx"
 export_it --modality CT --split -o "$out/ct.onnx"
-export_it --task liver "${int8[@]}" -o "$out/liver8.onnx"
+export_it --task liver --lean "${int8[@]}" -o "$out/liver8.onnx"
 export_it --modality CT --split "${int8[@]}" -o "$out/ct8.onnx"
 
 cts=liver,kidney,hepatic_vessel,pancreas,colon,lung,spleen,vertebrae
@@ -46,16 +47,21 @@ peer "PyTorch f32" pytorch 0 f32
 peer "PyTorch bf16 autocast" bf16 0 bf16
 measure "nnU-Net v2" "$PYTHON" benches/peer/nnunet.py "$out/case.nii.gz" "$out/labels/nnunet.nii.gz"
 segment "uniseg f32" liver.onnx liver "$out/labels/liver.nii.gz" f32
+segment "uniseg bf16" liver.onnx liver "$out/labels/liver16.nii.gz" bf16
 segment "uniseg int8" liver8.onnx liver "$out/labels/liver8.nii.gz" int8
+segment "uniseg int8, the rest in bf16" liver8.onnx liver "$out/labels/liver8b.nii.gz" bf16
 echo "== eight CT tasks" >&2
 peer "PyTorch f32" pytorch 0,1,2,3,4,5,6,7 f32
 segment "uniseg f32" ct.decoder.onnx $cts "$out/labels/ct" f32
+segment "uniseg bf16" ct.decoder.onnx $cts "$out/labels/ct16" bf16
 segment "uniseg int8" ct8.decoder.onnx $cts "$out/labels/ct8" int8
+segment "uniseg int8, the rest in bf16" ct8.decoder.onnx $cts "$out/labels/ct8b" bf16
 
 echo "== labels" >&2
 same() { "$PYTHON" benches/peer/same_labels.py "$@"; }
 same "uniseg f32 against PyTorch f32" "$out/labels/liver.nii.gz" "$out/labels/pytorch/task0.nii.gz"
 same "PyTorch bf16 against f32" "$out/labels/bf16/task0.nii.gz" "$out/labels/pytorch/task0.nii.gz"
+same "uniseg bf16 against PyTorch f32" "$out/labels/liver16.nii.gz" "$out/labels/pytorch/task0.nii.gz"
 same "uniseg int8 against PyTorch f32" "$out/labels/liver8.nii.gz" "$out/labels/pytorch/task0.nii.gz"
 for name in vertebrae liver; do
     id=$([ $name = liver ] && echo 0 || echo 7)

@@ -3,8 +3,9 @@
 #
 #   benches/export_against_torch.sh [FOLDER]          default: pytorch-bench
 #
-# Makes a virtual environment in FOLDER. ROUNDS (default 3) can be set, and UNISEG, a program that is
-# built already, and PYTHON, one with torch, onnx, onnxscript and onnxruntime.
+# Makes a virtual environment in FOLDER. ROUNDS (default 3) and TURNS (default 20) can be set, and
+# UNISEG, a program that is built already, and PYTHON, one with torch, onnx, onnxscript and
+# onnxruntime.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,3 +23,5 @@ measure uniseg-liver "$UNISEG" export "$out/checkpoint" --task liver -o "$out/un
 measure uniseg-all "$UNISEG" export "$out/checkpoint" -o "$out/uniseg-all.onnx"
 "$PYTHON" benches/peer/run_onnx.py "${ROUNDS:-3}" "$out"/torch-torchscript.onnx \
     "$out"/{torch-dynamo,uniseg-ct,uniseg-liver}.onnx
+# One task against all: the same convolutions but for the first ones, so that it takes turns to tell.
+"$PYTHON" benches/peer/run_onnx.py --pair "${TURNS:-20}" "$out"/uniseg-{all,liver}.onnx

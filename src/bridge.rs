@@ -162,7 +162,7 @@ fn export(
             .float_input(IMAGE, &[2, chosen.slots, depth, height, width])
             .symbolic(IMAGE, 0, "batch", 3),
     };
-    exporter.int_input(TASK, &[1]).export(|tracer| {
+    let exported = exporter.int_input(TASK, &[1]).export(|tracer| {
         let deploy = tracer.load(&deploy);
         let image = tracer.float::<5>(IMAGE)?;
         // An input of every artefact. The baseline reads it from here and then has no use for
@@ -181,7 +181,11 @@ fn export(
         // All classes, whatever the tasks: the official soft-max runs over those that a task does not
         // have too, and without them overlapping windows would weigh differently.
         tracer.output(LOGITS, deploy.forward(image, task))
-    })
+    })?;
+    match request.lean {
+        true => exported.lean(),
+        false => Ok(exported),
+    }
 }
 
 fn join(

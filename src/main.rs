@@ -1,5 +1,6 @@
 //! The `uniseg` command: parse, dispatch, and turn the outcome into an exit code.
 
+mod allocator;
 mod atomic;
 mod cli;
 #[cfg(feature = "train")]

@@ -172,8 +172,7 @@ fn the_estimate_is_above_what_is_used_and_not_far_above() {
     write_image(&path, &Volume::new(voxels, geometry).unwrap()).unwrap();
 
     let pieces = Pieces::open(&model).unwrap();
-    let mut case = Case::read(std::slice::from_ref(&path), &mut |_| ()).unwrap();
-    case.compact();
+    let case = Case::read(std::slice::from_ref(&path), &mut |_| ()).unwrap();
     let options = WindowOptions {
         step: 1.0,
         ..WindowOptions::of(pieces.model().manifest())

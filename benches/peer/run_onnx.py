@@ -1,9 +1,13 @@
 """Runs ONNX files with ONNX Runtime, each in a process of its own, in turns.
 
     run_onnx.py ROUNDS REFERENCE.onnx OTHER.onnx ...
+    run_onnx.py --pair ROUNDS A.onnx B.onnx
 
 Prints a Markdown table: nodes, bytes, milliseconds (median of ROUNDS processes, each the faster of
 two windows after one), peak memory, and the distance of the logits to the first file's.
+
+With --pair both files are opened in one process and run in turns, so that what disturbs the
+machine disturbs both: prints the median of each, and of the differences, one for each round.
 """
 
 import json
@@ -15,7 +19,8 @@ import sys
 import time
 
 
-def child(path, reference):
+def opened(path):
+    """A session, what it is fed, and a function that runs it: seconds and logits."""
     import numpy
     import onnxruntime
 
@@ -29,12 +34,21 @@ def child(path, reference):
             feed["task"] = numpy.zeros(1, numpy.int64)
         else:
             feed[value.name] = random.random(value.shape, numpy.float32)
-    session.run(None, feed)
-    seconds = []
-    for _ in range(2):
+
+    def run():
         start = time.perf_counter()
         (logits,) = session.run(None, feed)
-        seconds.append(time.perf_counter() - start)
+        return time.perf_counter() - start, logits
+
+    run()
+    return run
+
+
+def child(path, reference):
+    import numpy
+
+    run = opened(path)
+    seconds, logits = min((run() for _ in range(2)), key=lambda made: made[0])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if not os.path.exists(reference):
         numpy.save(reference, logits)
@@ -43,7 +57,7 @@ def child(path, reference):
     classes = min(expected.shape[1], logits.shape[1])
     expected, logits = expected[:, :classes], logits[:, :classes]
     distance = float(abs(expected - logits).max() / abs(expected).max())
-    print(json.dumps({"ms": 1e3 * min(seconds), "mb": peak, "distance": distance}))
+    print(json.dumps({"ms": 1e3 * seconds, "mb": peak, "distance": distance}))
 
 
 def main(rounds, paths):
@@ -71,7 +85,28 @@ def main(rounds, paths):
         print(f"| {name} | {nodes} | {size:,} | {ms:,.0f} | {mb:,.0f} | {distance:.1e} |")
 
 
+def pair(rounds, paths):
+    runs = [opened(path) for path in paths]
+    rows = []
+    for round in range(rounds):
+        # The second of two may run warmer than the first.
+        order = (0, 1) if round % 2 == 0 else (1, 0)
+        taken = {which: 1e3 * runs[which]()[0] for which in order}
+        rows.append((taken[0], taken[1]))
+    for which, path in enumerate(paths):
+        name = os.path.basename(path)
+        print(f"{name}: {statistics.median(row[which] for row in rows):,.0f} ms a window")
+    gaps = [a - b for a, b in rows]
+    faster = sum(gap > 0 for gap in gaps)
+    print(
+        f"the second is faster by {statistics.median(gaps):,.0f} ms (median), "
+        f"in {faster} of {rounds} rounds"
+    )
+
+
 if sys.argv[1] == "--child":
     child(*sys.argv[2:])
+elif sys.argv[1] == "--pair":
+    pair(int(sys.argv[2]), sys.argv[3:])
 else:
     main(int(sys.argv[1]), sys.argv[2:])

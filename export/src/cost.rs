@@ -1,6 +1,8 @@
 //! What a graph costs to run, as far as its shapes tell.
 
-use crate::graph::{Graph, Node};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::graph::{Graph, Node, ValueId};
 
 /// Work and traffic of one run of a graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,6 +14,10 @@ pub struct Cost {
     pub traffic_bytes: u64,
     /// Bytes of all initializers.
     pub weight_bytes: u64,
+    /// Bytes of inputs and results that are alive together, at the most, if nodes run in their
+    /// order and each value is kept until its last use. Engines may compute in place, or keep
+    /// more.
+    pub activation_bytes: u64,
     /// Number of nodes.
     pub nodes: u64,
 }
@@ -19,15 +25,16 @@ pub struct Cost {
 impl Cost {
     /// That of `graph`.
     pub fn of(graph: &Graph) -> Self {
-        let bytes = |id: &crate::graph::ValueId| {
+        let bytes = |id: &ValueId| {
             let value = graph.value(*id);
             elements(&value.shape) * value.dtype.size() as u64
         };
         let mut cost = Self {
+            activation_bytes: activation_bytes(graph),
             nodes: graph.nodes().len() as u64,
             ..Self::default()
         };
-        let mut stored = std::collections::HashSet::new();
+        let mut stored = HashSet::new();
         for node in graph.nodes() {
             cost.flops += flops(graph, node);
             cost.traffic_bytes += node
@@ -46,14 +53,47 @@ impl Cost {
     }
 }
 
+/// See [`Cost::activation_bytes`].
+fn activation_bytes(graph: &Graph) -> u64 {
+    let outputs = graph.outputs().iter().map(|(_, id)| *id);
+    let mut last_use: HashMap<ValueId, usize> = outputs.map(|id| (id, usize::MAX)).collect();
+    for (index, node) in graph.nodes().iter().enumerate() {
+        for id in &node.inputs {
+            let last = last_use.entry(*id).or_insert(index);
+            *last = index.max(*last);
+        }
+    }
+    let bytes = |id: ValueId| {
+        let value = graph.value(id);
+        elements(&value.shape) * value.dtype.size() as u64
+    };
+    let mut alive: u64 = graph.inputs().iter().map(|(_, id)| bytes(*id)).sum();
+    let mut most = alive;
+    for (index, node) in graph.nodes().iter().enumerate() {
+        alive += node.outputs.iter().map(|id| bytes(*id)).sum::<u64>();
+        most = most.max(alive);
+        let read: BTreeSet<ValueId> = node.inputs.iter().copied().collect();
+        let unread = node
+            .outputs
+            .iter()
+            .copied()
+            .filter(|id| !last_use.contains_key(id));
+        let done = read
+            .into_iter()
+            .filter(|id| last_use.get(id) == Some(&index) && graph.constant(*id).is_none())
+            .chain(unread);
+        alive = done.fold(alive, |alive, id| alive.saturating_sub(bytes(id)));
+    }
+    most
+}
+
 fn elements(shape: &[usize]) -> u64 {
     shape.iter().map(|&size| size as u64).product()
 }
 
 /// Floating-point operations of one node of `graph`, as [`Cost::flops`] counts them.
 pub(crate) fn flops(graph: &Graph, node: &Node) -> u64 {
-    let size =
-        |id: Option<&crate::graph::ValueId>| id.map_or(0, |id| elements(&graph.value(*id).shape));
+    let size = |id: Option<&ValueId>| id.map_or(0, |id| elements(&graph.value(*id).shape));
     let made = size(node.outputs.first());
     let weights = |slot: usize| {
         node.inputs
@@ -125,5 +165,7 @@ mod tests {
         assert_eq!(cost.flops, 2 * (4 * 36 * 18 + 4 * 36 * 8));
         assert_eq!(cost.weight_bytes, 4 * (4 * 18 + 4 * 8));
         assert_eq!(cost.nodes, 2);
+        // What the transposed convolution reads, 4 x 6 x 6, and makes, 2 x 12 x 12.
+        assert_eq!(cost.activation_bytes, 4 * (4 * 36 + 2 * 144));
     }
 }

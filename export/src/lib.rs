@@ -5,6 +5,7 @@ mod cost;
 mod emit;
 mod error;
 mod graph;
+mod lean;
 mod lend;
 mod lower;
 mod opset;
@@ -249,6 +250,17 @@ impl Exported {
     /// Errors: [`ExportError::NothingToSplit`].
     pub fn split(self, input: &str) -> Result<Split, ExportError> {
         split::split(self, input)
+    }
+
+    /// Takes less memory to run: convolutions over a concatenation are divided where the most is
+    /// alive together, see [`Cost::activation_bytes`]. Exact but for the order of sums.
+    ///
+    /// An engine that adds in place loses no time (OpenVINO); ONNX Runtime's own processor provider
+    /// reads and writes the sum once more, a tenth of its time on a U-Net.
+    ///
+    /// Errors: [`ExportError::BrokenGraph`], a bug of this crate.
+    pub fn lean(self) -> Result<Exported, ExportError> {
+        lean::lean(self)
     }
 
     /// The graph as an ONNX model; `name` is the graph's name in it. Encode it with

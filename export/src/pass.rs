@@ -52,6 +52,8 @@ pub struct PassReport {
     pub flops: i64,
     /// Bytes read and written that it added; negative for those it saved.
     pub traffic_bytes: i64,
+    /// Bytes alive together that it added; negative for those it saved.
+    pub activation_bytes: i64,
 }
 
 impl PassReport {
@@ -62,6 +64,7 @@ impl PassReport {
             nodes: 0,
             flops: 0,
             traffic_bytes: 0,
+            activation_bytes: 0,
         }
     }
 
@@ -72,5 +75,6 @@ impl PassReport {
         self.nodes += gap(after.nodes, before.nodes);
         self.flops += gap(after.flops, before.flops);
         self.traffic_bytes += gap(after.traffic_bytes, before.traffic_bytes);
+        self.activation_bytes += gap(after.activation_bytes, before.activation_bytes);
     }
 }

@@ -152,12 +152,6 @@ impl Case {
         self.first().geometry()
     }
 
-    /// Keeps channels of whole numbers, which is what scanners write, in 16 bits: half of the
-    /// memory, and some time where a task needs them.
-    pub fn compact(&mut self) {
-        self.images.iter_mut().for_each(Channel::compact);
-    }
-
     /// Bytes of the channels as they are kept, and of what is made of them to preprocess them.
     pub(crate) fn image_bytes(&self) -> [u64; 2] {
         self.images.iter().fold([0, 0], |[kept, made], image| {

@@ -66,7 +66,7 @@ pub struct MemoryUse<'a> {
 /// What a case takes, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryEstimate {
-    /// The images as they are kept, see [`Case::compact`].
+    /// The images as they are kept: in 16 bits, if all their voxels are whole numbers.
     pub images: u64,
     /// Resampling, while it runs, and images as it needs them.
     pub resampling: u64,
@@ -177,7 +177,7 @@ fn mask(task: &Task, voxels: u64) -> u64 {
 /// What an engine keeps of the file's weights: them, and a copy in the order that its products
 /// like.
 fn weights(pieces: &Pieces) -> u64 {
-    let of = |model: &Model| model.bytes().len() as u64 + 2 * model.footprint().weight_bytes;
+    let of = |model: &Model| model.file_bytes() + 2 * model.footprint().weight_bytes;
     of(pieces.model()) + pieces.encoder().map_or(0, of)
 }
 

@@ -17,6 +17,7 @@ use crate::{Footprint, Precision, RuntimeError};
 pub struct Model {
     manifest: Manifest,
     bytes: Bytes,
+    file_bytes: u64,
     batches: bool,
     footprint: Footprint,
     stored: Precision,
@@ -38,6 +39,7 @@ impl Model {
     pub fn unchecked(bytes: Bytes, manifest: Manifest) -> Model {
         Model {
             manifest,
+            file_bytes: bytes.len() as u64,
             bytes,
             batches: false,
             footprint: Footprint::default(),
@@ -49,7 +51,17 @@ impl Model {
     /// to be measured, such as one with additional outputs. It is not checked.
     pub fn with_graph(&self, bytes: Bytes) -> Model {
         Model {
+            file_bytes: bytes.len() as u64,
             bytes,
+            ..self.clone()
+        }
+    }
+
+    /// What is known of the model, without its file: that is not needed any more once an engine has
+    /// read it, and no engine opens this.
+    pub fn without_file(&self) -> Model {
+        Model {
+            bytes: Bytes::new(),
             ..self.clone()
         }
     }
@@ -67,6 +79,11 @@ impl Model {
     /// The whole file, as it was checked.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Size of the file in bytes, whether it is here or not.
+    pub fn file_bytes(&self) -> u64 {
+        self.file_bytes
     }
 
     /// Whether the graph leaves the number of windows open; otherwise it takes one at a time.
@@ -94,6 +111,7 @@ impl From<Artefact> for Model {
                 }),
             stored: stored(&graph),
             manifest,
+            file_bytes: bytes.len() as u64,
             bytes,
         }
     }

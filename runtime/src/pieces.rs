@@ -16,7 +16,7 @@ const DECODER: &str = ".decoder.onnx";
 
 /// Most tasks that run on one window together, where that saves work: each needs memory of its
 /// own for a window's depth of the volume, and a label map.
-const TOGETHER: usize = 4;
+const TOGETHER: usize = 8;
 
 /// The file or the two files of one network.
 #[derive(Debug, Clone)]
@@ -84,17 +84,26 @@ impl Pieces {
         if self.encoder.is_some() { TOGETHER } else { 1 }
     }
 
+    /// What is known of the network, without its files: see [`Model::without_file`].
+    pub fn without_files(&self) -> Self {
+        Self {
+            main: self.main.without_file(),
+            encoder: self.encoder.as_ref().map(Model::without_file),
+        }
+    }
+
     /// Opens the engines that the pieces run in.
     ///
     /// Errors: those of [`open_engine`].
-    pub fn open_engines(&self, options: &EngineOptions) -> Result<Engines<'_>, RuntimeError> {
+    pub fn open_engines(&self, options: &EngineOptions) -> Result<Engines, RuntimeError> {
         let opened = open_engine(&self.main, options)?;
         let encoder = match &self.encoder {
             Some(encoder) => Some(open_engine(encoder, options)?.engine),
             None => None,
         };
         Ok(Engines {
-            pieces: self,
+            network: self.main.manifest().network.clone(),
+            batches: self.main.batches(),
             main: opened.engine,
             encoder,
             note: opened.note,
@@ -123,15 +132,16 @@ fn partner(path: &Path, own: &str, other: &str) -> Result<PathBuf, RuntimeError>
 }
 
 /// The engines of a network, ready to run.
-pub struct Engines<'a> {
-    pieces: &'a Pieces,
+pub struct Engines {
+    network: Network,
+    batches: bool,
     main: Box<dyn Engine>,
     encoder: Option<Box<dyn Engine>>,
     /// One line for the user if the engine is not the preferred one.
     pub note: Option<String>,
 }
 
-impl Engines<'_> {
+impl Engines {
     /// Name, version and device of the engine.
     pub fn name(&self) -> &str {
         self.main.name()
@@ -144,14 +154,15 @@ impl Engines<'_> {
 
     /// What computes the logits of windows.
     pub fn predictor(&mut self) -> Box<dyn Predictor + '_> {
-        let model = &self.pieces.main;
+        let (network, batches) = (&self.network, self.batches);
+        let main = self.main.as_mut();
         match &mut self.encoder {
-            None => Box::new(WholeModel::new(self.main.as_mut(), model)),
+            None => Box::new(WholeModel::of(main, network, batches)),
             Some(encoder) => Box::new(PairedModel {
                 encoder: encoder.as_mut(),
-                decoder: self.main.as_mut(),
-                network: &model.manifest().network,
-                batches: model.batches(),
+                decoder: main,
+                network,
+                batches,
             }),
         }
     }

@@ -52,20 +52,21 @@ pub struct WholeModel<'a> {
 impl<'a> WholeModel<'a> {
     /// Runs `model` in `engine`, in which it was opened.
     pub fn new(engine: &'a mut dyn Engine, model: &'a Model) -> WholeModel<'a> {
+        WholeModel::of(engine, &model.manifest().network, model.batches())
+    }
+
+    /// Runs a network that is described by its sizes, and by whether it takes several windows.
+    pub(crate) fn of(engine: &'a mut dyn Engine, network: &'a Network, batches: bool) -> Self {
         WholeModel {
             engine,
-            network: &model.manifest().network,
-            batches: model.batches(),
+            network,
+            batches,
         }
     }
 
     /// Runs one window at a time of a network that is described only by its sizes.
     pub(crate) fn one_by_one(engine: &'a mut dyn Engine, network: &'a Network) -> WholeModel<'a> {
-        WholeModel {
-            engine,
-            network,
-            batches: false,
-        }
+        WholeModel::of(engine, network, false)
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Request {
     pub modality: Option<String>,
     /// How many windows the network takes at once.
     pub batch: Batch,
+    /// Whether memory matters more than a little time, see [`uniseg_export::Exported::lean`].
+    pub lean: bool,
     /// In which numbers it computes.
     pub precision: Precision,
     /// Which of ONNX's operators there are.

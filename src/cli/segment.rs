@@ -4,7 +4,9 @@ mod cohort;
 mod outputs;
 
 use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -18,7 +20,7 @@ use uniseg_runtime::{
 
 use self::outputs::Outputs;
 use super::{EngineArgs, EngineName, Outcome};
-use crate::{interrupt, preview, report};
+use crate::{allocator, interrupt, preview, report};
 
 /// Segment a volume, or many
 ///
@@ -99,22 +101,24 @@ pub(crate) struct Segment {
 
 pub(super) fn run(command: Segment) -> anyhow::Result<Outcome> {
     command.engine_args.limit_threads();
+    allocator::give_back_large_blocks();
     let pieces = Pieces::open(&command.model)?;
     if let [input] = command.images.as_slice()
         && let Some(cases) = find_cases(input).map_err(RuntimeError::from)?
     {
-        return cohort::run(&command, &pieces, cases);
+        return cohort::run(&command, pieces, cases);
     }
     ensure!(
         command.shard.is_none(),
         "--shard is for many cases: give a folder, a pattern or a table"
     );
-    command.one(&pieces)
+    command.one(pieces)
 }
 
 impl Segment {
     /// One case, whose channels are the files given.
-    fn one(&self, pieces: &Pieces) -> anyhow::Result<Outcome> {
+    fn one(&self, files: Pieces) -> anyhow::Result<Outcome> {
+        let pieces = files.without_files();
         let model = pieces.model();
         let choice = select_tasks(model.manifest(), &self.task, self.images.len())?;
         if let Some(note) = &choice.note {
@@ -124,16 +128,31 @@ impl Segment {
         let options = self.window(model);
         let cancel = interrupt::listen()?;
         let progress = report::CaseProgress::new();
-        let mut case = Case::read(&self.images, &mut |step| progress.show(step))?;
-        for warning in case.warnings() {
-            report::note(&format!("warning: {warning}"));
-        }
-        if self.memory.is_some() {
-            case.compact();
-        }
-        let (options, together) = self.fit(pieces, &case, &choice.tasks, options, 0)?;
+        let read = || -> anyhow::Result<Case> {
+            let case = Case::read(&self.images, &mut |step| progress.show(step))?;
+            for warning in case.warnings() {
+                report::note(&format!("warning: {warning}"));
+            }
+            Ok(case)
+        };
+        // The network is opened while the case is read and resampled, unless it depends on the
+        // case whether there is memory for it.
+        let (mut case, computing) = match (self.memory, choice.tasks.first()) {
+            (None, Some(first)) => thread::scope(|scope| {
+                let opening = scope.spawn(|| self.open(files, &cancel));
+                let mut case = read()?;
+                // What fails here fails again, and is told, when the task's turn comes.
+                let _ = case.prepare(first, &mut |step| progress.show(step));
+                let opened = opening
+                    .join()
+                    .unwrap_or_else(|cause| resume_unwind(cause))?;
+                anyhow::Ok((case, Computing::Engines(opened)))
+            })?,
+            _ => (read()?, Computing::Files(files)),
+        };
+        let (options, together) = self.fit(&pieces, &case, &choice.tasks, options, 0)?;
         let mut merge = self.merge(&choice.tasks, &case)?;
-        let mut engines = self.open(pieces, &cancel)?;
+        let mut engines = computing.open(self, &cancel)?;
         let mut predictor = engines.predictor();
         let tasks: Vec<&Task> = choice.tasks.iter().collect();
         let mut failed = 0;
@@ -237,10 +256,11 @@ impl Segment {
         Ok((fitted.options, fitted.together))
     }
 
-    /// Engines that stop when `cancel` says so, and that are thrifty within a bound.
-    fn open<'a>(&self, pieces: &'a Pieces, cancel: &CancelToken) -> anyhow::Result<Engines<'a>> {
+    /// Engines that stop when `cancel` says so, and that are thrifty within a bound. The files are
+    /// not needed any more.
+    fn open(&self, files: Pieces, cancel: &CancelToken) -> anyhow::Result<Engines> {
         let kind: EngineKind = self.engine.into();
-        let engines = pieces.open_engines(&EngineOptions {
+        let engines = files.open_engines(&EngineOptions {
             lean: self.memory.is_some(),
             cancel: cancel.clone(),
             ..self.engine_args.options(kind)
@@ -259,6 +279,21 @@ impl Segment {
         let tasks: Vec<&Task> = tasks.iter().collect();
         let extent = case.geometry().extent.zyx();
         Ok(Some(Merge::new(&tasks, &self.priority, extent)?))
+    }
+}
+
+/// What computes, opened when it is first needed.
+enum Computing {
+    Files(Pieces),
+    Engines(Engines),
+}
+
+impl Computing {
+    fn open(self, command: &Segment, cancel: &CancelToken) -> anyhow::Result<Engines> {
+        match self {
+            Self::Files(files) => command.open(files, cancel),
+            Self::Engines(engines) => Ok(engines),
+        }
     }
 }
 

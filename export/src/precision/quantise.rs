@@ -231,6 +231,34 @@ pub(super) fn channels(shape: &[usize], axis: usize) -> impl Iterator<Item = usi
     (0..).map(move |index: usize| index / inner.max(1) % count)
 }
 
+/// `value` in units of `scale`, as a whole number that fits a signed byte.
+fn signed_byte(value: f32, scale: f32) -> f32 {
+    (value / scale).round().clamp(-127.0, 127.0)
+}
+
+/// Scales, down to half of those that hold the largest weight of each channel, with which rounding
+/// and clipping lose the least together: one large weight does not coarsen all others.
+fn least_error(values: &[f32], shape: &[usize], axis: usize, scales: &[f32]) -> Vec<f32> {
+    /// Scales that are tried.
+    const CANDIDATES: u8 = 30;
+    let mut best: Vec<(f64, f32)> = scales.iter().map(|scale| (f64::INFINITY, *scale)).collect();
+    for candidate in 0..CANDIDATES {
+        let share = 1.0 - 0.5 * f32::from(candidate) / f32::from(CANDIDATES);
+        let mut errors = vec![0.0f64; scales.len()];
+        for (value, channel) in values.iter().zip(channels(shape, axis)) {
+            let scale = scales[channel] * share;
+            let error = signed_byte(*value, scale) * scale - value;
+            errors[channel] += f64::from(error).powi(2);
+        }
+        for ((best, error), scale) in best.iter_mut().zip(errors).zip(scales) {
+            if error < best.0 {
+                *best = (error, scale * share);
+            }
+        }
+    }
+    best.into_iter().map(|(_, scale)| scale).collect()
+}
+
 /// A weight in signed bytes, with a scale for each output channel.
 struct Weight {
     shape: Vec<usize>,
@@ -254,13 +282,11 @@ impl Weight {
             .map(|largest| largest / 127.0)
             .map(|scale| if scale.is_normal() { scale } else { 1.0 })
             .collect();
+        let scales = least_error(&values, &shape, axis, &scales);
         let bytes = values
             .iter()
             .zip(channels(&shape, axis))
-            .map(|(value, channel)| {
-                let rounded = (value / scales[channel]).round();
-                rounded.clamp(-127.0, 127.0) as i8 as u8
-            })
+            .map(|(value, channel)| signed_byte(*value, scales[channel]) as i8 as u8)
             .collect();
         Ok(Self {
             shape,
@@ -329,6 +355,17 @@ fn dequantised(to: &mut Graph, integers: Constant, scales: &[f32], axis: usize) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_large_weight_is_clipped_if_all_others_gain() {
+        let mut values: Vec<f32> = (0..100_000).map(|i| (i % 997) as f32 / 997.0).collect();
+        values.push(1.5);
+        let scales = least_error(&values, &[1, values.len()], 0, &[1.5 / 127.0]);
+        assert!(scales[0] < 1.2 / 127.0, "{scales:?}");
+        // Nothing to gain where all are the largest.
+        let even = least_error(&[1.0, -1.0], &[1, 2], 0, &[1.0 / 127.0]);
+        assert_eq!(even, [1.0 / 127.0]);
+    }
 
     #[test]
     fn zero_is_exactly_a_byte() {

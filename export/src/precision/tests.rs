@@ -138,12 +138,15 @@ fn channels_are_balanced_where_that_changes_nothing() {
             .collect()
     };
     let norm = "InstanceNormalization";
-    // Magnitudes 1 and 4, weights 0.25: scales 2 and 4. The last norm feeds the head, which stays
-    // as it is.
+    // Magnitudes 1 and 4: the first channel is scaled up to the second. The last norm feeds the
+    // head, which stays as it is.
     assert_eq!(constants(before, norm, 1), [[1.0; 2]; 2]);
-    assert_eq!(constants(&after, norm, 1), [[0.5, 0.25], [1.0, 1.0]]);
+    assert_eq!(constants(&after, norm, 1), [[4.0, 1.0], [1.0, 1.0]]);
     assert_eq!(constants(before, "Conv", 1)[1], [0.25; 4]);
-    assert_eq!(constants(&after, "Conv", 1)[1], [0.5, 1.0, 0.5, 1.0]);
+    assert_eq!(
+        constants(&after, "Conv", 1)[1],
+        [0.0625, 0.25, 0.0625, 0.25]
+    );
     assert_eq!(
         constants(&after, "Conv", 1)[2],
         constants(before, "Conv", 1)[2]

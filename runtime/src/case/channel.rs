@@ -18,11 +18,18 @@ enum Voxels {
     Whole(Volume<i16>),
 }
 
+/// Voxels that are all whole numbers of 16 bits, which is what scanners write, are kept so: half of
+/// the memory beside a network that needs all it can get.
 impl From<NiftiImage> for Channel {
     fn from(image: NiftiImage) -> Channel {
+        let whole = |value: &f32| f32::from(*value as i16) == *value;
+        let voxels = match image.volume.voxels().iter().all(whole) {
+            true => Voxels::Whole(image.volume.map(|value| value as i16)),
+            false => Voxels::Floats(image.volume),
+        };
         Channel {
             header: image.header,
-            voxels: Voxels::Floats(image.volume),
+            voxels,
         }
     }
 }
@@ -41,16 +48,6 @@ impl Channel {
         match &self.voxels {
             Voxels::Floats(volume) => Cow::Borrowed(volume),
             Voxels::Whole(volume) => Cow::Owned(volume.map(f32::from)),
-        }
-    }
-
-    /// Keeps the voxels in 16 bits if they are all whole numbers that fit.
-    pub(super) fn compact(&mut self) {
-        let whole = |value: &f32| f32::from(*value as i16) == *value;
-        if let Voxels::Floats(volume) = &self.voxels
-            && volume.voxels().iter().all(whole)
-        {
-            self.voxels = Voxels::Whole(volume.map(|value| value as i16));
         }
     }
 
@@ -76,13 +73,11 @@ mod tests {
         let spacing = SpacingMm::from_zyx([1.0; 3]).unwrap();
         let geometry = Geometry::axis_aligned(Extent::from_zyx([1, 1, 4]), spacing);
         let voxels = Array3::from_shape_vec((1, 1, 4), values.to_vec()).unwrap();
-        let mut channel = Channel::from(NiftiImage {
+        Channel::from(NiftiImage {
             header: NiftiHeader::for_geometry(&geometry).unwrap(),
             volume: Volume::new(voxels, geometry).unwrap(),
             warnings: Vec::new(),
-        });
-        channel.compact();
-        channel
+        })
     }
 
     #[test]

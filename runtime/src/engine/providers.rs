@@ -96,6 +96,8 @@ pub(super) fn precision(
         return Ok(stored);
     }
     let reason = match (asked, device, stored) {
+        // What an int8 artefact does not compute in bytes.
+        (Precision::Bf16, Device::OpenVino, Precision::Int8) => return Ok(asked),
         // These convert f32 weights themselves.
         (Precision::Bf16, Device::OpenVino | Device::TensorRt(_), Precision::F32) => {
             return Ok(asked);
@@ -146,6 +148,11 @@ mod tests {
              f32, and int8 needs an artefact whose weights are int8"
         );
         assert!(said(Device::Cuda(0), Precision::Bf16, Precision::F32).is_err());
+        // Bytes stay bytes; the rest is computed in bf16.
+        assert_eq!(
+            said(Device::OpenVino, Precision::Bf16, Precision::Int8).as_deref(),
+            Ok("bf16")
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use uniseg_runtime::{
 };
 
 use super::outputs::{self, Finished, Outputs};
-use super::{Outcome, Segment, probabilities, was_cancelled};
+use super::{Computing, Outcome, Segment, probabilities, was_cancelled};
 use crate::{interrupt, report};
 
 /// Cases, and label maps, that wait for the next stage: each stage is one ahead and no more.
@@ -46,7 +46,7 @@ enum Message {
 
 pub(super) fn run(
     command: &Segment,
-    pieces: &Pieces,
+    files: Pieces,
     cases: Vec<CohortCase>,
 ) -> anyhow::Result<Outcome> {
     ensure!(
@@ -59,6 +59,7 @@ pub(super) fn run(
         "{} is a file: many cases need a folder, name one with -o",
         command.output.display()
     );
+    let pieces = files.without_files();
     let model = pieces.model();
     let options = command.window(model);
     let cases = match command.shard {
@@ -67,7 +68,7 @@ pub(super) fn run(
     };
     let total = cases.len();
     let cancel = interrupt::listen()?;
-    let mut engines: Option<Engines<'_>> = None;
+    let mut engines = Computing::Files(files);
     let (mut jobs, mut rows) = (Vec::new(), Vec::new());
     // Cases that were finished otherwise than they would be now.
     let mut otherwise = 0;
@@ -85,11 +86,9 @@ pub(super) fn run(
             Some(_) if command.keep_finished => true,
             Some(finished) => {
                 // What would compute them now is known once it is there.
-                let engines = match &engines {
-                    Some(engines) => engines,
-                    None => engines.insert(command.open(pieces, &cancel)?),
-                };
-                let alike = finished.is_alike(engines.computed_on());
+                let opened = engines.open(command, &cancel)?;
+                let alike = finished.is_alike(opened.computed_on());
+                engines = Computing::Engines(opened);
                 otherwise += usize::from(!alike);
                 alike
             }
@@ -115,13 +114,10 @@ pub(super) fn run(
     if !jobs.is_empty() {
         std::fs::create_dir_all(&command.output)
             .with_context(|| format!("cannot create {}", command.output.display()))?;
-        let engines = match engines {
-            Some(engines) => engines,
-            None => command.open(pieces, &cancel)?,
-        };
+        let engines = engines.open(command, &cancel)?;
         rows.extend(pipeline(
             command,
-            pieces,
+            &pieces,
             (engines, cancel),
             &jobs,
             &options,
@@ -205,7 +201,7 @@ impl Job {
 fn pipeline(
     command: &Segment,
     pieces: &Pieces,
-    (mut engines, cancel): (Engines<'_>, CancelToken),
+    (mut engines, cancel): (Engines, CancelToken),
     jobs: &[Job],
     options: &WindowOptions,
 ) -> anyhow::Result<Vec<Row>> {
@@ -220,14 +216,7 @@ fn pipeline(
         // Within a bound only one case is in memory.
         let read: Box<dyn Iterator<Item = (usize, anyhow::Result<Case>)> + '_> =
             match command.memory {
-                Some(_) => {
-                    let compact = |job| {
-                        let mut case = read_images(job)?;
-                        case.compact();
-                        Ok(case)
-                    };
-                    Box::new(jobs.iter().map(compact).enumerate())
-                }
+                Some(_) => Box::new(jobs.iter().map(read_images).enumerate()),
                 None => {
                     scope.spawn(|| read_all(jobs, &cancel, ready));
                     Box::new(read.into_iter())
