@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
-use uniseg_runtime::{Flavour, Surroundings, install_ort};
+use uniseg_runtime::Surroundings;
 
 use crate::support::program::{PROGRAM, run};
 use crate::support::{artefacts, ort, uniseg};
@@ -20,15 +20,6 @@ fn verify(arguments: &[&str]) -> crate::support::program::Run {
 /// The path of ONNX Runtime's plain library, as text.
 fn plain_library() -> &'static str {
     ort::library().to_str().unwrap()
-}
-
-/// The library with OpenVINO, installed if it is not there; there are none for other systems.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-fn openvino_library() -> String {
-    let installed = install_ort(Flavour::OpenVino, &mut |_| {}).unwrap_or_else(|error| {
-        panic!("this test needs ONNX Runtime with OpenVINO and it cannot be installed: {error}")
-    });
-    installed.path().to_str().unwrap().to_owned()
 }
 
 #[test]
@@ -109,7 +100,7 @@ fn a_library_that_is_none_or_too_old_is_an_error() {
 #[test]
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn a_provider_whose_library_is_missing_is_an_error_that_names_it() {
-    let complete = openvino_library();
+    let complete = ort::openvino_library();
     let complete = std::path::Path::new(&complete);
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join(complete.file_name().unwrap());
@@ -127,7 +118,7 @@ fn a_provider_whose_library_is_missing_is_an_error_that_names_it() {
 #[test]
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn a_provider_whose_library_is_wrong_is_an_error_with_a_remedy() {
-    let complete = openvino_library();
+    let complete = ort::openvino_library();
     let complete = std::path::Path::new(&complete);
     let folder = tempfile::tempdir().unwrap();
     let beside = complete.parent().unwrap();
@@ -156,7 +147,7 @@ fn a_provider_whose_library_is_wrong_is_an_error_with_a_remedy() {
 #[test]
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn openvino_computes_the_same_in_f32_and_nearly_in_bf16() {
-    let library = openvino_library();
+    let library = ort::openvino_library();
     let on = ["--device", "openvino", "--ort-lib", &library];
     let said = verify(&on).succeeds();
     assert!(said.contains("(openvino) against tract"), "{said}");

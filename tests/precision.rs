@@ -13,19 +13,20 @@ use crate::support::{
     Golden, artefacts,
     compare::read_labels,
     golden, kept,
-    ort::{engine, library},
+    ort::{self, engine, library},
     python::passes_the_checker,
     uniseg,
 };
 
-/// Dice with the f32 labels, label by label, that 16 bits reach on real crops.
+/// Dice with the f32 labels, label by label, that 16 bits reach on real crops and whole cases, where
+/// 0.9957 was measured in bf16 for 463 voxels of adrenal glands and 0.9994 for all larger ones.
 const HALF_DICE: f64 = 0.995;
 /// And that 8 bits reach: 0.9902 was measured for lung tumours and 0.9986 for the liver;
 /// `INT8_MEAN_DICE` over all labels, where 0.9959 was.
 const INT8_DICE: f64 = 0.985;
 const INT8_MEAN_DICE: f64 = 0.994;
-/// The same for whole cases, on which 0.9970 was measured; least for 463 voxels of adrenal glands,
-/// 0.9913: 8 of them differ.
+/// The same for whole cases, on which 0.9974 was measured; least for 463 voxels of adrenal glands,
+/// 0.9913 to 0.9946 with different libraries: 5 to 8 of them differ.
 const INT8_CASES_MEAN_DICE: f64 = 0.995;
 /// Below so many voxels Dice says little.
 const FEW_VOXELS: u64 = 200;
@@ -148,12 +149,10 @@ fn int8_takes_a_third_of_the_file_and_keeps_the_labels() {
     );
 }
 
-#[test]
-fn int8_keeps_the_labels_of_whole_cases() {
-    let Some(golden) = golden("int8_keeps_the_labels_of_whole_cases") else {
-        return;
-    };
-    let folder = kept("int8-cases");
+/// Dice of each label of whole cases with those in f32, where `segment` runs `model` with
+/// `arguments`.
+fn whole_cases(golden: &Golden, model: &Path, name: &str, arguments: &[&str]) -> Vec<f64> {
+    let folder = kept("reduced-cases");
     let mut all = Vec::new();
     for (image, task) in [
         ("ct", "liver"),
@@ -162,27 +161,55 @@ fn int8_keeps_the_labels_of_whole_cases() {
         ("mr", "mr_liver"),
     ] {
         let volume = golden.path(&format!("data/{image}_small.nii.gz"));
-        let [full, ours] = [
-            ("f32", artefacts::trained(&golden)),
-            ("int8", int8(&golden)),
-        ]
-        .map(|(precision, model)| {
-            let labels = folder.join(format!("{task}-{precision}.nii.gz"));
+        let labels = |name: &str, model: &Path, arguments: &[&str]| {
+            let labels = folder.join(format!("{task}-{name}.nii.gz"));
             let paths = [model, &volume, &labels].map(|path| path.to_str().unwrap());
-            let [model, volume, labels] = paths;
-            uniseg(["segment", model, volume, "--task", task, "-o", labels]).succeeds();
-            read_labels(Path::new(labels))
-        });
+            let [model, volume, to] = paths;
+            let command = ["segment", model, volume, "--task", task, "-o", to];
+            uniseg(command.iter().chain(arguments)).succeeds();
+            read_labels(&labels)
+        };
+        let full = labels(&format!("f32-{name}"), artefacts::trained(golden), &[]);
+        let ours = labels(name, model, arguments);
         let last = full.iter().copied().max().unwrap_or(0);
         for label in 1..=last {
             let found = dice(full.view(), ours.view(), label);
-            println!("{task} {label}: Dice {found:.4}");
-            assert!(found >= INT8_DICE, "{task} {label}: Dice {found}");
+            println!("{name}, {task} {label}: Dice {found:.4}");
             all.push(found);
         }
     }
+    assert!(all.len() >= 6, "{all:?}");
+    all
+}
+
+#[test]
+fn int8_keeps_the_labels_of_whole_cases() {
+    let Some(golden) = golden("int8_keeps_the_labels_of_whole_cases") else {
+        return;
+    };
+    let all = whole_cases(&golden, int8(&golden), "int8", &[]);
+    assert!(all.iter().all(|dice| *dice >= INT8_DICE), "{all:?}");
     let mean = all.iter().sum::<f64>() / all.len() as f64;
-    assert!(all.len() >= 6 && mean >= INT8_CASES_MEAN_DICE, "{all:?}");
+    assert!(mean >= INT8_CASES_MEAN_DICE, "{all:?}");
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn bf16_keeps_the_labels_of_whole_cases() {
+    let Some(golden) = golden("bf16_keeps_the_labels_of_whole_cases") else {
+        return;
+    };
+    let library = ort::openvino_library();
+    let on = ["--device", "openvino", "--ort-lib", &library];
+    let bf16 = [&on[..], &["--precision", "bf16"]].concat();
+    // Each label, however small.
+    let all = whole_cases(&golden, artefacts::trained(&golden), "bf16", &bf16);
+    assert!(all.iter().all(|dice| *dice >= HALF_DICE), "{all:?}");
+    // Bytes, and what is not in bytes in bf16.
+    let both = whole_cases(&golden, int8(&golden), "int8-bf16", &bf16);
+    assert!(both.iter().all(|dice| *dice >= INT8_DICE), "{both:?}");
+    let mean = both.iter().sum::<f64>() / both.len() as f64;
+    assert!(mean >= INT8_CASES_MEAN_DICE, "{both:?}");
 }
 
 #[test]

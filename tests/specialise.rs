@@ -105,6 +105,34 @@ fn a_network_for_some_tasks_gives_their_logits_and_is_smaller() {
 }
 
 #[test]
+fn a_lean_network_gives_the_same_logits_with_less_at_once() {
+    for variant in Variant::ALL {
+        let checkpoint = checkpoint(variant);
+        let [whole, lean] = [false, true].map(|lean| {
+            let request = Request {
+                lean,
+                ..Request::default()
+            };
+            bridge::compile_for(&checkpoint, &request).unwrap()
+        });
+        let [before, after] = [&whole, &lean].map(|compiled| compiled.costs[1]);
+        let share = after.activation_bytes as f64 / before.activation_bytes as f64;
+        println!("{variant}: {share:.3} of the activations");
+        assert!(share < 0.9, "{variant}: {share}");
+        let [whole, lean] = [model(&whole), model(&lean)];
+        for task in &whole.manifest().tasks {
+            let image = random_patch(whole.manifest(), task, 3).into_dyn();
+            for kind in ort::ENGINES {
+                let expected = logits(&whole, kind, &image, task.id);
+                let found = logits(&lean, kind, &image, task.id);
+                let what = format!("{variant}, {}, {kind}", task.name);
+                same_math(&what, found.view(), expected.view());
+            }
+        }
+    }
+}
+
+#[test]
 fn one_task_gives_the_labels_of_the_whole_network() {
     let Some(golden) = golden("one_task_gives_the_labels_of_the_whole_network") else {
         return;

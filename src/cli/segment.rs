@@ -10,6 +10,7 @@ use std::thread;
 
 use anyhow::{Context, ensure};
 use clap::Args;
+use uniseg_imaging::NiftiHeader;
 use uniseg_imaging::ndarray::Array3;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
@@ -169,12 +170,13 @@ impl Segment {
                 .segment_together(predictor.as_mut(), request, &mut |step| progress.show(step))
                 .map_err(anyhow::Error::from)
                 .and_then(|found| {
+                    let outputs_of = |segmentation: &Segmentation| {
+                        let of = |task: &&Task| task.id == segmentation.task.id;
+                        outputs.get(tasks.iter().position(of)?)
+                    };
+                    write_all(&found.segmentations, &outputs_of, case.header())?;
                     for segmentation in &found.segmentations {
-                        let place = tasks
-                            .iter()
-                            .position(|task| task.id == segmentation.task.id);
-                        if let Some(outputs) = place.and_then(|place| outputs.get(place)) {
-                            outputs.write(segmentation, case.header())?;
+                        if let Some(outputs) = outputs_of(segmentation) {
                             if let Some(path) = &outputs.preview {
                                 preview::write(path, &case.image(), segmentation)?;
                             }
@@ -318,6 +320,27 @@ fn probabilities(
         }
     }
     Ok(paths)
+}
+
+/// Writes the files of several tasks at once: compressing takes one core.
+fn write_all<'a>(
+    segmentations: &[Segmentation],
+    outputs_of: &(dyn Fn(&Segmentation) -> Option<&'a Outputs> + Sync),
+    header: &NiftiHeader,
+) -> anyhow::Result<()> {
+    thread::scope(|scope| {
+        let writing: Vec<_> = segmentations
+            .iter()
+            .filter_map(|segmentation| Some((segmentation, outputs_of(segmentation)?)))
+            .map(|(segmentation, outputs)| scope.spawn(move || outputs.write(segmentation, header)))
+            .collect();
+        // All of them are waited for, whatever became of the first.
+        let written: Vec<anyhow::Result<()>> = writing
+            .into_iter()
+            .map(|writing| writing.join().unwrap_or_else(|cause| resume_unwind(cause)))
+            .collect();
+        written.into_iter().collect()
+    })
 }
 
 /// Whether the work ended because somebody pressed Ctrl-C.

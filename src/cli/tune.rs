@@ -246,12 +246,14 @@ impl Tune {
         }
         let stored = model.stored_precision();
         let mut precisions = vec![stored];
-        if stored == Precision::F32 {
-            match device {
-                Device::OpenVino => precisions.push(Precision::Bf16),
-                Device::TensorRt(_) => precisions.extend([Precision::F16, Precision::Bf16]),
-                _ => {}
+        match (device, stored) {
+            (Device::OpenVino, Precision::F32 | Precision::Int8) => {
+                precisions.push(Precision::Bf16);
             }
+            (Device::TensorRt(_), Precision::F32) => {
+                precisions.extend([Precision::F16, Precision::Bf16]);
+            }
+            _ => {}
         }
         precisions
     }

@@ -120,6 +120,11 @@ fn every_kind_of_artefact_passes_the_onnx_checker() {
                     };
                     let what = format!("{precision} {batch:?}");
                     files.whole(&what, &request);
+                    let lean = Request {
+                        lean: true,
+                        ..request.clone()
+                    };
+                    files.whole(&format!("{what}, lean"), &lean);
                     if splits {
                         files.pair(&what, &request);
                         let tasks = vec![first.clone()];

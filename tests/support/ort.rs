@@ -24,6 +24,15 @@ pub fn library() -> &'static Path {
     &LIBRARY
 }
 
+/// The library with OpenVINO, installed if it is not there; there are none for other systems.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub fn openvino_library() -> String {
+    let installed = install_ort(Flavour::OpenVino, &mut |_| {}).unwrap_or_else(|error| {
+        panic!("this test needs ONNX Runtime with OpenVINO and it cannot be installed: {error}")
+    });
+    installed.path().to_str().unwrap().to_owned()
+}
+
 /// An engine that is ready to run `model`.
 #[track_caller]
 pub fn engine(model: &Model, kind: EngineKind) -> Box<dyn Engine> {
