@@ -17,6 +17,14 @@ use uniseg_train::plan::Variant;
 use crate::support::{kept, ort::engine, python::python};
 use crate::variants::plans;
 
+/// One computation in one order or another; 3.5e-6 was measured.
+const SAME: (f32, f64) = (1e-4, 0.9999);
+/// Against f32, with random weights, whose logits are close to each other: 3.4e-3 and 0.9984 of the
+/// labels were measured,
+const F16: (f32, f64) = (0.005, 0.995);
+/// and 2.9e-2 and 0.9917.
+const BF16: (f32, f64) = (0.05, 0.98);
+
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::F16, Precision::BF16];
 
 /// Largest difference, as a share of the largest logit, and the share of voxels with the same label.
@@ -108,12 +116,12 @@ fn the_reference_evaluator_computes_16_bits() {
             Array5::from_shape_vec(expected.raw_dim(), logits.collect()).unwrap()
         };
         let full = read(Precision::F32);
-        for (precision, against, most, least_same) in [
-            (Precision::F32, &expected, 1e-4, 0.9999),
-            (Precision::F16, &full, 0.01, 0.99),
-            (Precision::BF16, &full, 0.1, 0.95),
+        for (precision, against, (most, least_same)) in [
+            (Precision::F32, &expected, SAME),
+            (Precision::F16, &full, F16),
+            (Precision::BF16, &full, BF16),
         ] {
-            let found = distance(&read(precision), against, 0..manifest.network.classes);
+            let found = distance(&read(precision), against, 0..task.labels.len());
             let Distance {
                 largest,
                 same_labels,

@@ -1,5 +1,5 @@
 # Runs artefacts in ONNX's own reference evaluator: FOLDER holds *.onnx and <task>.image, raw f32;
-# writes <model>-<task>.logits beside them and prints which operators computed in which 16-bit type.
+# writes <model>-<task>.logits beside them and prints how many nodes compute in which 16-bit type.
 #
 # The evaluator's convolutions loop over voxels in Python, and its 16-bit ones round each partial
 # sum. Those here are sums over the kernel's positions: operands as stored, sums in f32, one rounding
@@ -10,9 +10,8 @@ import onnx
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
-
-def positions(shape):
-    return np.ndindex(*shape)
+# Convolutions that were computed, by the type of their operands.
+COMPUTED = collections.Counter()
 
 
 def plain(node, x, w, b, auto_pad, dilations, group):
@@ -21,6 +20,7 @@ def plain(node, x, w, b, auto_pad, dilations, group):
     assert len(dtypes) == 1, f"{node}: {dtypes}"
     assert auto_pad in (None, "NOTSET") and (group or 1) == 1, f"{node}: {auto_pad}, {group}"
     assert all(d == 1 for d in dilations or []), f"{node}: {dilations}"
+    COMPUTED[f"{node} {x.dtype}"] += 1
     b = 0 if b is None else b.astype(np.float32).reshape(-1, *[1] * (x.ndim - 2))
     return x.astype(np.float32), w.astype(np.float32), b
 
@@ -36,7 +36,7 @@ class Conv(OpRun):
         a = np.pad(a, [(0, 0), (0, 0), *zip(pads[:n], pads[n:])])
         size = [(a.shape[i + 2] - w.shape[i + 2]) // strides[i] + 1 for i in range(n)]
         y = np.zeros((x.shape[0], w.shape[0], *size), np.float32) + c
-        for at in positions(w.shape[2:]):
+        for at in np.ndindex(*w.shape[2:]):
             window = tuple(slice(p, p + (s - 1) * t + 1, t) for p, s, t in zip(at, size, strides))
             product = np.tensordot(k[(..., *at)], a[(slice(None), slice(None), *window)], ([1], [1]))
             y += product.swapaxes(0, 1)
@@ -54,7 +54,7 @@ class ConvTranspose(OpRun):
         strides, pads = strides or [1] * n, pads or [0] * (2 * n)
         size = [(x.shape[i + 2] - 1) * strides[i] + w.shape[i + 2] for i in range(n)]
         y = np.zeros((x.shape[0], w.shape[1], *size), np.float32)
-        for at in positions(w.shape[2:]):
+        for at in np.ndindex(*w.shape[2:]):
             place = tuple(slice(p, p + (s - 1) * t + 1, t)
                           for p, s, t in zip(at, x.shape[2:], strides))
             product = np.tensordot(k[(..., *at)], a, ([0], [1]))
@@ -73,16 +73,21 @@ def types_of(model):
 def run(path, images):
     model = onnx.load(path)
     types = types_of(model)
-    wide = ReferenceEvaluator(model, new_ops=[Conv, ConvTranspose])
+    evaluator = ReferenceEvaluator(model, new_ops=[Conv, ConvTranspose])
     counts = collections.Counter()
+    COMPUTED.clear()
     for node in model.graph.node:
         kind = types.get(node.output[0])
         if kind in (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16):
             counts[f"{node.op_type} {onnx.TensorProto.DataType.Name(kind)}"] += 1
     for task, image in images:
-        (logits,) = wide.run(None, {"image": image, "task": np.array([task], np.int64)})
+        (logits,) = evaluator.run(None, {"image": image, "task": np.array([task], np.int64)})
         assert logits.dtype == np.float32, logits.dtype
         logits.tofile(path.with_name(f"{path.stem}-{task}.logits"))
+    for op in ("Conv", "ConvTranspose"):
+        for name, kind in (("float16", "FLOAT16"), ("bfloat16", "BFLOAT16")):
+            promised = counts.get(f"{op} {kind}", 0) * len(images)
+            assert COMPUTED[f"{op} {name}"] == promised, (op, name, COMPUTED, promised)
     return counts
 
 
