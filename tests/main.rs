@@ -15,6 +15,7 @@ mod faults;
 mod fences;
 mod full_disk;
 mod fuzz_seeds;
+mod half;
 mod left_out;
 mod memory;
 mod network;
