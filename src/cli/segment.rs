@@ -149,7 +149,7 @@ impl Segment {
                     .unwrap_or_else(|cause| resume_unwind(cause))?;
                 anyhow::Ok((case, Computing::Engines(opened)))
             })?,
-            _ => (read()?, Computing::Files(files)),
+            _ => (read()?, Computing::Files(files.into())),
         };
         let (options, together) = self.fit(&pieces, &case, &choice.tasks, options, 0)?;
         let mut merge = self.merge(&choice.tasks, &case)?;
@@ -286,14 +286,14 @@ impl Segment {
 
 /// What computes, opened when it is first needed.
 enum Computing {
-    Files(Pieces),
+    Files(Box<Pieces>),
     Engines(Engines),
 }
 
 impl Computing {
     fn open(self, command: &Segment, cancel: &CancelToken) -> anyhow::Result<Engines> {
         match self {
-            Self::Files(files) => command.open(files, cancel),
+            Self::Files(files) => command.open(*files, cancel),
             Self::Engines(engines) => Ok(engines),
         }
     }

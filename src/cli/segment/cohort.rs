@@ -68,7 +68,7 @@ pub(super) fn run(
     };
     let total = cases.len();
     let cancel = interrupt::listen()?;
-    let mut engines = Computing::Files(files);
+    let mut engines = Computing::Files(files.into());
     let (mut jobs, mut rows) = (Vec::new(), Vec::new());
     // Cases that were finished otherwise than they would be now.
     let mut otherwise = 0;
