@@ -2,7 +2,7 @@
 
 use crate::cost::Cost;
 use crate::error::ExportError;
-use crate::graph::{Graph, ValueId};
+use crate::graph::Graph;
 use crate::pass::split_conv::split_convolutions;
 use crate::verify::verify;
 use crate::{Exported, PassReport};
@@ -53,10 +53,9 @@ pub(crate) fn lean(exported: Exported) -> Result<Exported, ExportError> {
 fn best(graph: &Graph) -> Option<(Graph, Cost)> {
     let joined = graph.nodes().iter().filter(|node| node.op == "Concat");
     let candidates = joined.filter_map(|concat| {
-        let first: ValueId = *concat.inputs.first()?;
+        let first = concat.inputs.first()?.0 as usize;
+        let part: Vec<bool> = (0..graph.value_count()).map(|id| id == first).collect();
         let mut divided = graph.clone();
-        let part = (0..graph.value_count()).map(|index| index == first.0 as usize);
-        let part: Vec<bool> = part.collect();
         (split_convolutions(&mut divided, &part) > 0).then(|| {
             let cost = Cost::of(&divided);
             (divided, cost)

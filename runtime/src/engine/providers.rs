@@ -96,13 +96,11 @@ pub(super) fn precision(
         return Ok(stored);
     }
     let reason = match (asked, device, stored) {
-        // What an int8 artefact does not compute in bytes.
-        (Precision::Bf16, Device::OpenVino, Precision::Int8) => return Ok(asked),
-        // These convert f32 weights themselves.
-        (Precision::Bf16, Device::OpenVino | Device::TensorRt(_), Precision::F32) => {
+        // These convert f32 weights themselves; OpenVINO also what int8 leaves in f32.
+        (Precision::Bf16, Device::OpenVino, Precision::F32 | Precision::Int8)
+        | (Precision::Bf16 | Precision::F16, Device::TensorRt(_), Precision::F32) => {
             return Ok(asked);
         }
-        (Precision::F16, Device::TensorRt(_), Precision::F32) => return Ok(asked),
         (Precision::Bf16, Device::Cpu | Device::Auto, Precision::F32) => {
             "it computes f32 weights in f32; bf16 needs --device openvino".to_owned()
         }
