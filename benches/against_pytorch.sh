@@ -32,7 +32,10 @@ mkdir -p "$out/labels/pytorch" "$out/labels/bf16"
 "$UNISEG" import "$out/official.model" --plan paper -o "$out/checkpoint"
 export_it() { "$UNISEG" export "$out/checkpoint" "$@"; }
 int8=(--precision int8 --calibrate "liver=$out/case.nii.gz" --calibrate-windows 1)
+fewer=(--merge-upsampling --winograd) # for f32
+export_it --task liver --lean "${fewer[@]}" -o "$out/liver32.onnx"
 export_it --task liver --lean -o "$out/liver.onnx"
+export_it --modality CT --split "${fewer[@]}" -o "$out/ct32.onnx"
 export_it --modality CT --split -o "$out/ct.onnx"
 export_it --task liver --lean "${int8[@]}" -o "$out/liver8.onnx"
 export_it --modality CT --split "${int8[@]}" -o "$out/ct8.onnx"
@@ -46,13 +49,13 @@ echo "== one task" >&2
 peer "PyTorch f32" pytorch 0 f32
 peer "PyTorch bf16 autocast" bf16 0 bf16
 measure "nnU-Net v2" "$PYTHON" benches/peer/nnunet.py "$out/case.nii.gz" "$out/labels/nnunet.nii.gz"
-segment "uniseg f32" liver.onnx liver "$out/labels/liver.nii.gz" f32
+segment "uniseg f32" liver32.onnx liver "$out/labels/liver.nii.gz" f32
 segment "uniseg bf16" liver.onnx liver "$out/labels/liver16.nii.gz" bf16
 segment "uniseg int8" liver8.onnx liver "$out/labels/liver8.nii.gz" int8
 segment "uniseg int8, the rest in bf16" liver8.onnx liver "$out/labels/liver8b.nii.gz" bf16
 echo "== eight CT tasks" >&2
 peer "PyTorch f32" pytorch 0,1,2,3,4,5,6,7 f32
-segment "uniseg f32" ct.decoder.onnx $cts "$out/labels/ct" f32
+segment "uniseg f32" ct32.decoder.onnx $cts "$out/labels/ct" f32
 segment "uniseg bf16" ct.decoder.onnx $cts "$out/labels/ct16" bf16
 segment "uniseg int8" ct8.decoder.onnx $cts "$out/labels/ct8" int8
 segment "uniseg int8, the rest in bf16" ct8.decoder.onnx $cts "$out/labels/ct8b" bf16

@@ -22,6 +22,14 @@ pub enum BridgeError {
     /// The compiled network and its manifest do not make an artefact.
     #[error("cannot make an artefact of the compiled network")]
     Artefact(#[from] OnnxError),
+    /// Winograd's convolutions were asked for in numbers that they would round too much.
+    #[error(
+        "Winograd's convolutions are for f32, and {precision} was asked for: leave out one of the two"
+    )]
+    WinogradRounds {
+        /// What was asked for.
+        precision: Precision,
+    },
     /// A task's channels have no stem; a checked plan has none such.
     #[error("task '{task}' has {channels} channels, for which the network has no stem")]
     NoStem {
@@ -90,7 +98,7 @@ pub fn compile_calibrated(
 ) -> Result<Compiled, BridgeError> {
     let chosen = request.choose(checkpoint)?;
     let exported = export(checkpoint, &chosen, request)?;
-    let exported = exported.with_precision(request.precision, calibrator)?;
+    let exported = in_numbers(exported, request, calibrator)?;
     join(
         exported,
         Part::Whole,
@@ -134,13 +142,13 @@ pub fn compile_calibrated_pair(
         features: features.clone(),
     };
     let precision = request.precision;
-    let encoder = encoder.with_precision(precision, of_encoder)?;
+    let encoder = in_numbers(encoder, request, of_encoder)?;
     let encoder = join(encoder, part, precision, checkpoint, &chosen)?;
     let part = Part::Decoder {
         features,
         encoder_sha256: encoder.artefact.manifest().weights_sha256.clone(),
     };
-    let decoder = decoder.with_precision(precision, of_decoder)?;
+    let decoder = in_numbers(decoder, request, of_decoder)?;
     let decoder = join(decoder, part, precision, checkpoint, &chosen)?;
     Ok(Pair { encoder, decoder })
 }
@@ -182,10 +190,29 @@ fn export(
         // have too, and without them overlapping windows would weigh differently.
         tracer.output(LOGITS, deploy.forward(image, task))
     })?;
+    let exported = match request.merge_upsampling {
+        true => exported.merge_upsampling()?,
+        false => exported,
+    };
     match request.lean {
         true => exported.lean(),
         false => Ok(exported),
     }
+}
+
+/// The last of compiling: which numbers it computes in, and with how many products, which comes
+/// behind everything that divides convolutions.
+fn in_numbers(
+    exported: Exported,
+    request: &Request,
+    calibrator: Option<&mut dyn Calibrator>,
+) -> Result<Exported, BridgeError> {
+    let exported = exported.with_precision(request.precision, calibrator)?;
+    Ok(match (request.winograd, request.precision) {
+        (false, _) => exported,
+        (true, Precision::F32) => exported.winograd()?,
+        (true, precision) => return Err(BridgeError::WinogradRounds { precision }),
+    })
 }
 
 fn join(

@@ -1,8 +1,8 @@
 //! Networks for some of the tasks, in two parts, and for any batch: the same numbers as the whole.
 
 use burn::prelude::*;
-use uniseg::bridge::{self, Batch, BridgeError, Compiled, Request};
-use uniseg_export::Opset;
+use uniseg::bridge::{self, Batch, BridgeError, Compiled, Pair, Request};
+use uniseg_export::{Cost, Opset, Precision};
 use uniseg_imaging::ndarray::{ArrayD, Axis, concatenate};
 use uniseg_onnx::{IMAGE, Part, TASK};
 use uniseg_runtime::{
@@ -104,32 +104,77 @@ fn a_network_for_some_tasks_gives_their_logits_and_is_smaller() {
     }
 }
 
+/// A request that rewrites convolutions, and what it is to save.
+type Rewrite = (&'static str, Request, fn(Cost) -> u64);
+
+fn rewrites() -> [Rewrite; 4] {
+    let plain = Request::default;
+    let lean = Request {
+        lean: true,
+        ..plain()
+    };
+    let merged = Request {
+        merge_upsampling: true,
+        ..plain()
+    };
+    let winograd = Request {
+        winograd: true,
+        ..plain()
+    };
+    let all = Request {
+        lean: true,
+        merge_upsampling: true,
+        winograd: true,
+        ..plain()
+    };
+    [
+        ("lean", lean, |cost| cost.activation_bytes),
+        ("merged upsampling", merged, |cost| cost.flops),
+        ("winograd", winograd, |cost| cost.flops),
+        ("all three", all, |cost| cost.flops),
+    ]
+}
+
 #[test]
-fn a_lean_network_gives_the_same_logits_with_less_at_once() {
+fn a_network_with_other_convolutions_gives_the_same_logits_for_less() {
+    let folder = tempfile::tempdir().unwrap();
     for variant in Variant::ALL {
         let checkpoint = checkpoint(variant);
-        let [whole, lean] = [false, true].map(|lean| {
-            let request = Request {
-                lean,
-                ..Request::default()
-            };
-            bridge::compile_for(&checkpoint, &request).unwrap()
-        });
-        let [before, after] = [&whole, &lean].map(|compiled| compiled.costs[1]);
-        let share = after.activation_bytes as f64 / before.activation_bytes as f64;
-        println!("{variant}: {share:.3} of the activations");
-        assert!(share < 0.9, "{variant}: {share}");
-        let [whole, lean] = [model(&whole), model(&lean)];
-        for task in &whole.manifest().tasks {
-            let image = random_patch(whole.manifest(), task, 3).into_dyn();
-            for kind in ort::ENGINES {
-                let expected = logits(&whole, kind, &image, task.id);
-                let found = logits(&lean, kind, &image, task.id);
-                let what = format!("{variant}, {}, {kind}", task.name);
-                same_math(&what, found.view(), expected.view());
+        let plain = bridge::compile(&checkpoint).unwrap();
+        let whole = model(&plain);
+        for (name, request, saved) in rewrites() {
+            let compiled = bridge::compile_for(&checkpoint, &request).unwrap();
+            let [before, after] = [&plain, &compiled].map(|compiled| saved(compiled.costs[1]));
+            let share = after as f64 / before as f64;
+            println!("{variant}, {name}: {share:.3} of what is to be saved");
+            assert!(share < 0.97, "{variant}, {name}: {share}");
+            let file = folder.path().join("model.onnx");
+            compiled.artefact.save(&file).unwrap();
+            passes_the_checker(&file);
+            let rewritten = model(&compiled);
+            for task in [&whole.manifest().tasks[0], &whole.manifest().tasks[9]] {
+                let image = random_patch(whole.manifest(), task, 3).into_dyn();
+                for kind in ort::ENGINES {
+                    let expected = logits(&whole, kind, &image, task.id);
+                    let found = logits(&rewritten, kind, &image, task.id);
+                    let what = format!("{variant}, {name}, {}, {kind}", task.name);
+                    same_math(&what, found.view(), expected.view());
+                }
             }
         }
     }
+}
+
+#[test]
+fn winograd_in_16_bits_is_refused() {
+    let request = Request {
+        winograd: true,
+        precision: Precision::BF16,
+        ..Request::default()
+    };
+    let error = bridge::compile_for(&checkpoint(Variant::Uniseg), &request).err();
+    let error = error.expect("an error").to_string();
+    assert!(error.contains("bf16 was asked for"), "{error}");
 }
 
 #[test]
@@ -187,43 +232,45 @@ fn encoder_and_decoder_together_are_the_network() {
     for variant in [Variant::Uniseg, Variant::UnisegT] {
         let checkpoint = checkpoint(variant);
         let whole = bridge::compile(&checkpoint).unwrap();
-        let pair = bridge::compile_pair(&checkpoint, &Request::default()).unwrap();
-        let universal = model(&whole);
-        let (encoder, decoder) = (model(&pair.encoder), model(&pair.decoder));
-        let Part::Decoder { encoder_sha256, .. } = &decoder.manifest().network.part else {
-            panic!("{:?}", decoder.manifest().network.part)
-        };
-        assert_eq!(*encoder_sha256, encoder.manifest().weights_sha256);
-        let task = &universal.manifest().tasks[0];
-        let image = random_patch(universal.manifest(), task, 3).into_dyn();
-        for kind in ort::ENGINES {
-            let features = ort::engine(&encoder, kind)
-                .run(&[(IMAGE, TensorView::F32(image.view()))])
-                .unwrap();
-            let mut engine = ort::engine(&decoder, kind);
-            for id in [0u32, 1, 7] {
-                let task = ArrayD::from_elem(vec![1], i64::from(id));
-                let mut inputs: Vec<(&str, TensorView<'_>)> = features
-                    .iter()
-                    .map(|(name, tensor)| (name.as_str(), tensor.view()))
-                    .collect();
-                inputs.push((TASK, TensorView::I64(task.view())));
-                let found = floats(engine.run(&inputs).unwrap()).remove(0);
-                let expected = logits(&universal, kind, &image, id);
-                same_math(
-                    &format!("{variant}, {kind}, task {id}"),
-                    found.view(),
-                    expected.view(),
-                );
-            }
+        let plain = ("as it is", Request::default());
+        let rewrites = rewrites().map(|(name, request, _)| (name, request));
+        for (name, request) in [plain].into_iter().chain(rewrites) {
+            let pair = bridge::compile_pair(&checkpoint, &request).unwrap();
+            let what = format!("{variant}, {name}");
+            the_pair_is_the_network(&what, &pair, &model(&whole));
+            let work = |compiled: &Compiled| compiled.costs[1].flops as f64;
+            let decoding = work(&pair.decoder) / work(&whole);
+            println!("{what}: a decoding is {decoding:.2} of the network");
+            assert!(decoding < 0.6, "{what}: {decoding}");
         }
-        let work = |compiled: &Compiled| compiled.costs[1].flops as f64;
-        let decoding = work(&pair.decoder) / work(&whole);
-        println!(
-            "{variant}: a decoding is {:.0} % of the network",
-            100.0 * decoding
-        );
-        assert!(decoding < 0.6, "{variant}: {decoding}");
+    }
+}
+
+fn the_pair_is_the_network(what: &str, pair: &Pair, universal: &Model) {
+    let (encoder, decoder) = (model(&pair.encoder), model(&pair.decoder));
+    let Part::Decoder { encoder_sha256, .. } = &decoder.manifest().network.part else {
+        panic!("{:?}", decoder.manifest().network.part)
+    };
+    assert_eq!(*encoder_sha256, encoder.manifest().weights_sha256);
+    let task = &universal.manifest().tasks[0];
+    let image = random_patch(universal.manifest(), task, 3).into_dyn();
+    for kind in ort::ENGINES {
+        let features = ort::engine(&encoder, kind)
+            .run(&[(IMAGE, TensorView::F32(image.view()))])
+            .unwrap();
+        let mut engine = ort::engine(&decoder, kind);
+        for id in [0u32, 1, 7] {
+            let task = ArrayD::from_elem(vec![1], i64::from(id));
+            let mut inputs: Vec<(&str, TensorView<'_>)> = features
+                .iter()
+                .map(|(name, tensor)| (name.as_str(), tensor.view()))
+                .collect();
+            inputs.push((TASK, TensorView::I64(task.view())));
+            let found = floats(engine.run(&inputs).unwrap()).remove(0);
+            let expected = logits(universal, kind, &image, id);
+            let what = format!("{what}, {kind}, task {id}");
+            same_math(&what, found.view(), expected.view());
+        }
     }
 }
 

@@ -1,14 +1,11 @@
 //! Less memory while a graph runs.
 
 use crate::cost::Cost;
-use crate::error::ExportError;
 use crate::graph::Graph;
 use crate::pass::split_conv::split_convolutions;
-use crate::verify::verify;
-use crate::{Exported, PassReport};
 
 /// Name of the rewrite, for reports and errors.
-const ORIGIN: &str = "lean";
+pub(crate) const ORIGIN: &str = "lean";
 
 /// A convolution is divided only where the peak falls to less than this share: each division costs
 /// an addition.
@@ -22,31 +19,17 @@ const WORTHWHILE: f64 = 0.9;
 /// ```
 /// A U-Net's peak is where its finest level joins the skip connection: skip, upsampled features and
 /// both again in one tensor. Without the joined tensor it is a quarter less. Exact but for the order
-/// of a sum.
-pub(crate) fn lean(exported: Exported) -> Result<Exported, ExportError> {
-    let Exported {
-        mut graph,
-        mut passes,
-        ..
-    } = exported;
-    let before = Cost::of(&graph);
-    let (mut cost, mut changes) = (before, 0);
-    while let Some((divided, less)) = best(&graph) {
-        if less.activation_bytes as f64 > WORTHWHILE * cost.activation_bytes as f64 {
+/// of a sum. Returns the number of convolutions divided.
+pub(crate) fn lean(graph: &mut Graph) -> usize {
+    let (mut least, mut changes) = (Cost::of(graph).activation_bytes, 0);
+    while let Some((divided, less)) = best(graph) {
+        if less.activation_bytes as f64 > WORTHWHILE * least as f64 {
             break;
         }
-        (graph, cost) = (divided, less);
+        (*graph, least) = (divided, less.activation_bytes);
         changes += 1;
     }
-    verify(&graph, ORIGIN)?;
-    let mut report = PassReport::new(ORIGIN);
-    report.add(changes, before, cost);
-    passes.push(report);
-    Ok(Exported {
-        graph,
-        passes,
-        ..exported
-    })
+    changes
 }
 
 /// The division that leaves the least alive together, if there is one at all.

@@ -30,6 +30,8 @@ pub use split::{Feature, Split};
 pub use types::{Constant, Dtype};
 
 use capture::{InputSpec, Kind};
+use pass::merge_upsampling::{self, merge_upsampling};
+use pass::winograd::{self, winograd};
 use precision::Ends;
 use symbolic::Symbol;
 
@@ -260,7 +262,43 @@ impl Exported {
     ///
     /// Errors: [`ExportError::BrokenGraph`], a bug of this crate.
     pub fn lean(self) -> Result<Exported, ExportError> {
-        lean::lean(self)
+        self.rewritten(lean::ORIGIN, lean::lean)
+    }
+
+    /// Needs fewer operations: transposed convolutions are merged with the convolution behind them,
+    /// where both are linear in the same features. Exact but for the order of sums.
+    ///
+    /// OpenVINO computes such convolutions fast in f32, and a U-Net then keeps no upsampled
+    /// features; ONNX Runtime's own processor provider takes a multiple of the memory for them.
+    ///
+    /// Errors: [`ExportError::BrokenGraph`], a bug of this crate.
+    pub fn merge_upsampling(self) -> Result<Exported, ExportError> {
+        self.rewritten(merge_upsampling::ORIGIN, merge_upsampling)
+    }
+
+    /// Needs fewer operations: convolutions with a kernel of 3 take half their products, by
+    /// Winograd's F(4, 3) along the first spatial axis, where tensors are small beside the peak.
+    /// Weights double there. Exact but for rounding, which grows tenfold: for f32 only.
+    ///
+    /// Errors: [`ExportError::BrokenGraph`], a bug of this crate.
+    pub fn winograd(self) -> Result<Exported, ExportError> {
+        self.rewritten(winograd::ORIGIN, winograd)
+    }
+
+    /// Changes the graph, and reports and checks it; `change` says how many places it changed.
+    fn rewritten(
+        mut self,
+        origin: &'static str,
+        change: impl FnOnce(&mut Graph) -> usize,
+    ) -> Result<Exported, ExportError> {
+        let before = Cost::of(&self.graph);
+        let changes = change(&mut self.graph);
+        verify::verify(&self.graph, origin)?;
+        self.graph.drop_unused_constants();
+        let mut report = PassReport::new(origin);
+        report.add(changes, before, Cost::of(&self.graph));
+        self.passes.push(report);
+        Ok(self)
     }
 
     /// The graph as an ONNX model; `name` is the graph's name in it. Encode it with

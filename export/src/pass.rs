@@ -15,6 +15,7 @@ mod fuse_instance_norm;
 mod fuse_layer_norm;
 mod fuse_softmax;
 mod merge_transposes;
+pub(crate) mod merge_upsampling;
 mod narrow_channels;
 mod pick_first;
 mod plain_linear;
@@ -23,6 +24,7 @@ mod share_initializers;
 mod share_nodes;
 pub(crate) mod split_conv;
 mod view;
+pub(crate) mod winograd;
 
 use view::View;
 

@@ -17,6 +17,12 @@ pub struct Request {
     pub batch: Batch,
     /// Whether memory matters more than a little time, see [`uniseg_export::Exported::lean`].
     pub lean: bool,
+    /// Whether upsampling is merged with the convolution behind it, see
+    /// [`uniseg_export::Exported::merge_upsampling`].
+    pub merge_upsampling: bool,
+    /// Whether convolutions take half their products, see [`uniseg_export::Exported::winograd`];
+    /// in f32 only.
+    pub winograd: bool,
     /// In which numbers it computes.
     pub precision: Precision,
     /// Which of ONNX's operators there are.

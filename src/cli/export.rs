@@ -45,6 +45,16 @@ pub(crate) struct Export {
     /// own cpu provider
     #[arg(long)]
     lean: bool,
+    /// Merge each upsampling with the convolution behind it: a tenth fewer operations, no upsampled
+    /// features kept. For OpenVINO in f32; other engines and bf16 lose time, and ONNX Runtime's own
+    /// cpu provider takes a multiple of the memory
+    #[arg(long)]
+    merge_upsampling: bool,
+    /// Compute 3x3x3 convolutions with half the products (Winograd along the first axis) where
+    /// that takes little memory: faster in f32 on processors. The file grows by a quarter; only
+    /// for f32, whose rounding it takes tenfold
+    #[arg(long)]
+    winograd: bool,
     /// Version of ONNX's operators, 17 to 23: newer ones have GELU (20) and attention (23) as one
     /// node, and fewer engines read them
     #[arg(long, default_value_t = Opset::DEFAULT, value_name = "N")]
@@ -101,6 +111,8 @@ pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
             false => Batch::One,
         },
         lean: command.lean,
+        merge_upsampling: command.merge_upsampling,
+        winograd: command.winograd,
         precision: command.precision.precision(),
         opset: command.opset,
     };
