@@ -38,6 +38,19 @@ struct Shape {
 }
 
 impl Shape {
+    /// Of a value with these sizes, which are one where they are open.
+    fn of(dims: &[Dim]) -> Shape {
+        let axes = dims.len().saturating_sub(3);
+        let (outer, inner) = dims.split_at(axes);
+        let mut zyx = [1; 3];
+        for (size, dim) in zyx.iter_mut().rev().zip(inner.iter().rev()) {
+            *size = fixed(dim);
+        }
+        let channels = outer.iter().map(fixed);
+        let channels = channels.fold(1, |product: u64, size| product.saturating_mul(size));
+        Shape { channels, zyx }
+    }
+
     fn voxels(self) -> u64 {
         self.zyx
             .iter()
@@ -73,12 +86,8 @@ impl Footprint {
         // A decoder's inputs are the features of one window.
         for input in graph.input.iter().filter(|input| input.name != IMAGE) {
             let dims = input.tensor_type().and_then(|(_, dims)| dims);
-            if let Some([_, channels, z, y, x]) = dims.as_deref() {
-                let shape = Shape {
-                    channels: fixed(channels),
-                    zyx: [z, y, x].map(fixed),
-                };
-                alive.insert(&input.name, shape);
+            if let Some(dims) = dims.filter(|dims| dims.len() == 5) {
+                alive.insert(&input.name, Shape::of(&dims));
             }
         }
         let inputs = graph.input.iter();
@@ -93,6 +102,12 @@ impl Footprint {
                 .sum(),
             ..Footprint::default()
         };
+        // What the file says of inner values; files with an open axis say nothing.
+        let inner = graph.value_info.iter();
+        let told: HashMap<&str, Shape> = inner
+            .filter_map(|value| Some((value.name.as_str(), value.tensor_type()?.1?)))
+            .map(|(name, dims)| (name, Shape::of(&dims)))
+            .collect();
         for (place, node) in graph.node.iter().enumerate() {
             let weight = node
                 .input
@@ -106,6 +121,7 @@ impl Footprint {
             if let Some((shape, flops)) = result(node, &inputs, weight.copied()) {
                 found.flops = found.flops.saturating_add(flops);
                 for output in node.output.iter().filter(|name| !name.is_empty()) {
+                    let shape = told.get(output.as_str()).copied().unwrap_or(shape);
                     alive.insert(output, shape);
                     if outputs.contains(&output.as_str()) {
                         output_bytes = output_bytes.saturating_add(shape.bytes());
