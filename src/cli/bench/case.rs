@@ -122,11 +122,19 @@ impl BenchCase {
             peak: measure_peak(&model, &engine)?,
             cases: Vec::new(),
         };
+        // As `segment` does: the engine has read it.
+        let whole = model;
+        let model = whole.without_file();
+        drop(whole);
         let mut predictor = WholeModel::new(opened.engine.as_mut(), &model);
         for growth in &self.growth {
             let mut row =
                 self.measure(&model, &mut predictor, &tasks[0], &options, growth.get())?;
             row.share_of_peak = row.gflop_per_second / measured.peak.gflop_per_second;
+            report::note(&format!(
+                "x{growth}: {} windows, {:.1} s",
+                row.windows, row.total_s
+            ));
             measured.cases.push(row);
         }
         if self.json {
