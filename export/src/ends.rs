@@ -20,6 +20,16 @@ pub struct Handover {
     pub channels_last: bool,
 }
 
+impl Default for Handover {
+    /// As it is computed.
+    fn default() -> Self {
+        Self {
+            dtype: Dtype::F32,
+            channels_last: false,
+        }
+    }
+}
+
 impl Handover {
     /// For each axis of what waits, the axis of what is computed.
     fn order(self, rank: usize) -> Vec<usize> {

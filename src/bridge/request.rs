@@ -1,13 +1,13 @@
 //! What of a network is to be compiled.
 
-use uniseg_export::{Dtype, Handover, Opset, Precision};
+use uniseg_export::{Handover, Opset, Precision};
 use uniseg_onnx::Part;
 use uniseg_train::{Checkpoint, TaskPlan};
 
 use super::BridgeError;
 
 /// What of a network is to be compiled; the default is all of it, one window at a time.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     /// Names, aliases or ids of tasks; all if there are none.
     pub tasks: Vec<String>,
@@ -23,23 +23,6 @@ pub struct Request {
     pub features: Handover,
     /// Which of ONNX's operators there are.
     pub opset: Opset,
-}
-
-impl Default for Request {
-    fn default() -> Self {
-        Self {
-            tasks: Vec::new(),
-            modality: None,
-            batch: Batch::default(),
-            lean: false,
-            precision: Precision::default(),
-            features: Handover {
-                dtype: Dtype::F32,
-                channels_last: false,
-            },
-            opset: Opset::default(),
-        }
-    }
 }
 
 /// The first axis of image and logits.
