@@ -202,9 +202,17 @@ fn the_estimate_holds(options: EngineOptions, name: &str, most: f64) {
     }
     let (used, expected) = (peak_of(&arguments), estimate.peak());
     let on = work.on.main;
-    println!("{} on {on}: used {} MB, estimated {} MB", options.kind, used >> 20, expected >> 20);
+    println!(
+        "{} on {on}: used {} MB, estimated {} MB",
+        options.kind,
+        used >> 20,
+        expected >> 20
+    );
     assert!(used <= expected, "{used} of {expected}: {estimate:?}");
-    assert!(expected as f64 <= most * used as f64, "{used} of {expected}: {estimate:?}");
+    assert!(
+        expected as f64 <= most * used as f64,
+        "{used} of {expected}: {estimate:?}"
+    );
 }
 
 #[test]
