@@ -194,6 +194,16 @@ fn foreign_libraries_are_named_in_one_file_each() {
     );
 }
 
+/// burn's generator is the process's: who draws from it without a lock changes what a seed makes in
+/// another thread.
+#[test]
+fn burns_generator_is_used_in_one_file() {
+    assert_eq!(
+        naming(&["device.seed", "Distribution", "Tensor::random"]),
+        ["train/src/model.rs"]
+    );
+}
+
 #[test]
 fn no_source_is_too_long_for_a_head() {
     /// Two tables of wire formats are longer than a screenful can be.

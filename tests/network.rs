@@ -226,13 +226,22 @@ fn the_universal_artefact_equals_those_of_a_single_channel_count() {
 #[test]
 fn the_same_checkpoint_gives_the_same_bytes() {
     let device = Device::flex();
-    let export = |seed| {
-        let checkpoint = Checkpoint::random(small_plan(), seed, &device);
-        bridge::artefact(&checkpoint).unwrap().bytes().clone()
-    };
-    let first = export(5);
-    assert!(first == export(5), "two exports of one checkpoint differ");
-    assert!(first != export(6), "the seed does not reach the weights");
+    let folder = tempfile::tempdir().unwrap();
+    let made = Checkpoint::random(small_plan(), 5, &device);
+    made.save(folder.path()).unwrap();
+    let bytes = |checkpoint: &Checkpoint| bridge::artefact(checkpoint).unwrap().bytes().clone();
+    let first = bytes(&made);
+    // Read anew, its parameters have other identifiers.
+    let read = Checkpoint::open(folder.path(), &device).unwrap();
+    assert!(
+        first == bytes(&read),
+        "two exports of one checkpoint differ"
+    );
+    let other = Checkpoint::random(small_plan(), 6, &device);
+    assert!(
+        first != bytes(&other),
+        "the seed does not reach the weights"
+    );
 }
 
 #[test]

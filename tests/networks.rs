@@ -11,8 +11,8 @@ pub mod subject;
 pub mod translation;
 pub mod unet;
 pub mod vit;
+pub mod weights;
 
 mod own;
-mod weights;
 
 pub use subject::Subject;

@@ -63,6 +63,15 @@ pub(crate) fn emit(graph: &Graph, name: &str) -> ModelProto {
             .map(|(name, id)| value_info(graph, name, *id))
             .collect()
     };
+    // Where all sizes are known, readers need not infer them.
+    let inner = graph.nodes().iter().flat_map(|node| &node.outputs);
+    let inner = inner.filter(|&id| graph.outputs().iter().all(|(_, output)| output != id));
+    let inner = match graph.has_open_axes() {
+        true => Vec::new(),
+        false => inner
+            .map(|&id| value_info(graph, &names.of(id), id))
+            .collect(),
+    };
     ModelProto {
         ir_version: graph.opset().ir_version(),
         producer_name: env!("CARGO_PKG_NAME").into(),
@@ -77,6 +86,7 @@ pub(crate) fn emit(graph: &Graph, name: &str) -> ModelProto {
             initializer,
             input: boundary(graph.inputs()),
             output: boundary(graph.outputs()),
+            value_info: inner,
             ..Default::default()
         }),
         ..Default::default()

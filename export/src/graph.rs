@@ -143,6 +143,11 @@ impl Graph {
             .map(|(_, _, name)| name.as_str())
     }
 
+    /// Whether there is an axis whose size is known at run time only.
+    pub(crate) fn has_open_axes(&self) -> bool {
+        !self.named_axes.is_empty()
+    }
+
     pub(crate) fn name_axis(&mut self, id: ValueId, axis: usize, name: String) {
         self.named_axes.push((id, axis, name));
     }

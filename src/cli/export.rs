@@ -151,6 +151,14 @@ fn save(compiled: &Compiled, output: &Path, explain: bool) -> anyhow::Result<()>
         cost.flops as f64 / 1e9,
         bytes as f64 / 1e6
     ));
+    // These are among the passes only if they were asked for.
+    let asked = ["lean", "merge-upsampling", "winograd"];
+    for pass in compiled.passes.iter().filter(|pass| pass.changes == 0) {
+        if asked.contains(&pass.name) {
+            let name = pass.name;
+            report::note(&format!("--{name} found no convolution that it pays for"));
+        }
+    }
     if explain {
         report::result(&report::table(&explanation(compiled)));
     }

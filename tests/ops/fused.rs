@@ -11,6 +11,7 @@ use uniseg_runtime::EngineKind;
 
 use super::case::{Case, Given, SUMS, case};
 use super::{NO_ATTENTION, findings};
+use crate::networks::weights::seeded;
 
 /// A case, the opset whose operator it is to become, and that operator.
 type Fused = (Case, i64, &'static str);
@@ -117,10 +118,8 @@ fn burns_own() -> Vec<Fused> {
         cases.push((case, 23, "Attention"));
     }
     let device = Device::flex();
-    device.seed(5);
-    let heads = MultiHeadAttentionConfig::new(8, 2)
-        .init(&device)
-        .materialize();
+    let heads = MultiHeadAttentionConfig::new(8, 2).init(&device);
+    let heads = seeded(heads, "a module of two heads");
     let case_of_heads = case("Module::Attention", "a module of two heads")
         .float(&[2, 5, 8], -2.0, 2.0)
         .within(SUMS)
@@ -131,7 +130,7 @@ fn burns_own() -> Vec<Fused> {
     cases.push((case_of_heads, 23, "Attention"));
     for (version, operator) in [(23, "Attention"), (20, "Gelu")] {
         let encoder = TransformerEncoderConfig::new(8, 16, 2, 2).with_norm_first(true);
-        let encoder = encoder.init(&device).materialize();
+        let encoder = seeded(encoder.init(&device), "a transformer");
         let case = case(
             "Module::Attention",
             format!("a transformer with {operator}"),

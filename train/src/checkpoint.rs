@@ -3,7 +3,6 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use burn::module::{Module, ModuleVisitor, Param};
 use burn::prelude::*;
 use burn::store::{ModuleSnapshot, SafetensorsStore};
 use serde::{Deserialize, Serialize};
@@ -69,16 +68,11 @@ impl Checkpoint {
         })
     }
 
-    /// A network with random weights, the same for the same seed.
+    /// A network with random weights, the same for the same seed; see [`UniSeg::random`].
     pub fn random(plan: Plan, seed: u64, device: &Device) -> Self {
-        device.seed(seed);
-        let network = UniSeg::new(&plan.network, device);
-        // burn draws a weight when it is first read. All are read now, in their own order, or the
-        // weights would depend on what is done with the network first.
-        network.visit(&mut ReadAll);
         Self {
+            network: UniSeg::random(&plan.network, seed, device),
             plan,
-            network,
             source: None,
         }
     }
@@ -156,15 +150,6 @@ impl Checkpoint {
             network,
             source: description.source,
         })
-    }
-}
-
-/// Reads every parameter, and so makes it.
-struct ReadAll;
-
-impl ModuleVisitor for ReadAll {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        param.val();
     }
 }
 

@@ -49,6 +49,8 @@ pub mod trainer;
 
 mod error;
 mod ops;
+#[cfg(test)]
+mod testing;
 
 pub use checkpoint::{Checkpoint, Source};
 pub use error::TrainError;

@@ -118,7 +118,9 @@ impl SegmentationLoss {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::{Distribution, TensorData, Tolerance};
+    use crate::data::random::Random;
+    use crate::testing::uniform;
+    use burn::tensor::{TensorData, Tolerance};
 
     fn level(logits: Tensor<5>, target: Tensor<5, Int>, classes: usize) -> Tensor<1> {
         SegmentationLoss::new(1, DiceOver::Sample).level(logits, target, classes)
@@ -131,9 +133,9 @@ mod tests {
     #[test]
     fn channels_of_other_tasks_neither_count_nor_learn() {
         let device = Device::flex().autodiff();
-        device.seed(3);
-        let own = Tensor::<5>::random([2, 3, 1, 2, 2], Distribution::Default, &device);
-        let other = Tensor::<5>::random([2, 2, 1, 2, 2], Distribution::Default, &device) * 50;
+        let mut stream = Random::new(3);
+        let own = uniform([2, 3, 1, 2, 2], &mut stream, &device);
+        let other = uniform([2, 2, 1, 2, 2], &mut stream, &device) * 50;
         let all = Tensor::cat(vec![own.clone(), other], 1)
             .detach()
             .require_grad();

@@ -18,7 +18,9 @@ pub use deploy::Deploy;
 pub use encoder::{Encoded, Encoder, Stage, Stem};
 pub use prompt::UniversalPrompt;
 
-use burn::module::Module;
+use std::sync::{Mutex, PoisonError};
+
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::prelude::*;
 
 use crate::plan::NetworkConfig;
@@ -46,7 +48,10 @@ pub struct Prediction {
 
 impl UniSeg {
     /// A freshly initialised network: He normal weights, zero biases, a standard normal prompt
-    /// (uniseg spec, section 4). Seed the device first for reproducible weights.
+    /// (uniseg spec, section 4).
+    ///
+    /// burn draws a weight when it is first read, which is never if another is loaded in its place.
+    /// For weights that a seed decides there is [`Self::random`].
     ///
     /// `config` must have passed [`NetworkConfig::check`].
     pub fn new(config: &NetworkConfig, device: &Device) -> Self {
@@ -56,6 +61,25 @@ impl UniSeg {
             decoder: Decoder::new(config, device),
             prompts_heads: config.variant.prompts_heads(),
         }
+    }
+
+    /// A freshly initialised network, the same for the same seed.
+    ///
+    /// Networks may be made in several threads at once. What must not run meanwhile is code of
+    /// another kind that seeds burn's generator or draws from it.
+    ///
+    /// `config` must have passed [`NetworkConfig::check`].
+    pub fn random(config: &NetworkConfig, seed: u64, device: &Device) -> Self {
+        // burn's backends have one generator for all threads: from the seed to the last weight it
+        // is ours alone. Whoever panicked over it does no harm, for it is seeded anew.
+        static DRAWING: Mutex<()> = Mutex::new(());
+        let _drawing = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+        device.seed(seed);
+        let network = Self::new(config, device);
+        // All weights are read now, in their own order, or they would depend on what is done with
+        // the network first.
+        network.visit(&mut ReadAll);
+        network
     }
 
     /// Predicts one task for a batch of patches.
@@ -100,6 +124,15 @@ impl UniSeg {
             },
             None,
         )
+    }
+}
+
+/// Reads every parameter, and so makes it.
+struct ReadAll;
+
+impl ModuleVisitor for ReadAll {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        param.val();
     }
 }
 

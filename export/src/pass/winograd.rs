@@ -78,7 +78,6 @@ fn fits(graph: &Graph, conv: &Node) -> Option<()> {
     let axes = kernel.shape.len().checked_sub(AXIS)?;
     let value = graph.value(x);
     let planes = *value.shape.get(AXIS)?;
-    let open = (0..value.shape.len()).any(|axis| graph.axis_name(x, axis).is_some());
     (conv.op == "Conv"
         && conv.int("group") == Some(1)
         && kernel.dtype == Dtype::F32
@@ -87,8 +86,8 @@ fn fits(graph: &Graph, conv: &Node) -> Option<()> {
         && [pads.first(), pads.get(axes)] == [Some(&1); 2]
         && planes % TILE == 0
         && planes >= 2 * TILE
-        && !open)
-        .then_some(())
+        && !graph.has_open_axes())
+    .then_some(())
 }
 
 /// Bytes of the transformed input and result together.

@@ -10,15 +10,17 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Of a type of five axes; those that are left open count as one.
-    pub(super) fn declared(dims: Option<&[Dim]>) -> Option<Shape> {
-        let [_, channels, z, y, x] = dims? else {
-            return None;
-        };
-        Some(Shape {
-            channels: fixed(channels),
-            zyx: [z, y, x].map(fixed),
-        })
+    /// Of a value with these sizes, which are one where they are open.
+    pub(super) fn of(dims: &[Dim]) -> Shape {
+        let axes = dims.len().saturating_sub(3);
+        let (outer, inner) = dims.split_at(axes);
+        let mut zyx = [1; 3];
+        for (size, dim) in zyx.iter_mut().rev().zip(inner.iter().rev()) {
+            *size = fixed(dim);
+        }
+        let channels = outer.iter().map(fixed);
+        let channels = channels.fold(1, |product: u64, size| product.saturating_mul(size));
+        Shape { channels, zyx }
     }
 
     pub(super) fn voxels(self) -> u64 {

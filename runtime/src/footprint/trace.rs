@@ -135,7 +135,7 @@ impl Trace {
             .chain(&graph.output)
             .filter_map(|value| Some((value.name.as_str(), value.tensor_type()?)))
             .collect();
-        let shape = |name: &str| Shape::declared(declared.get(name)?.1.as_deref());
+        let dims = |name: &str| declared.get(name)?.1.as_deref();
         let number = |name: &str| Some(Number::of(declared.get(name)?.0));
         for input in &graph.input {
             let name = input.name.as_str();
@@ -146,7 +146,8 @@ impl Trace {
             // A decoder's inputs are the features of one window.
             let shape = match name == IMAGE {
                 true => Some(image),
-                false => shape(name).filter(|_| !known.contains_key(name)),
+                false if known.contains_key(name) => None,
+                false => dims(name).filter(|dims| dims.len() == 5).map(Shape::of),
             };
             if let Some(shape) = shape {
                 let number = number(name).unwrap_or(Number::Float(4));
@@ -178,7 +179,8 @@ impl Trace {
             for name in node.output.iter().filter(|name| !name.is_empty()) {
                 let found = number(name).unwrap_or_else(|| made(node, &inputs));
                 if let Some((found_shape, cost)) = result(node, &volumes, weight) {
-                    let shape = shape(name).unwrap_or(found_shape);
+                    // Files with an open axis say nothing of inner values.
+                    let shape = dims(name).map_or(found_shape, Shape::of);
                     flops = flops.saturating_add(cost);
                     let value = trace.add(shape.elements(), found, Some(place));
                     known.insert(name, Known::Volume(shape, found, value));

@@ -11,8 +11,8 @@ use uniseg_imaging::ndarray::{Array3, Axis, concatenate};
 use uniseg_imaging::{Extent, Geometry, Volume, read_nifti};
 use uniseg_onnx::Task;
 use uniseg_runtime::{
-    CancelToken, Case, Model, Peak, Request, WholeModel, WindowOptions, measure_peak, open_engine,
-    peak_memory_bytes, select_tasks, write_labels,
+    CancelToken, Case, Model, Peak, Pieces, Predictor, Request, WindowOptions, group_tasks,
+    measure_peak, peak_memory_bytes, select_tasks, write_labels,
 };
 
 use super::super::{EngineArgs, EngineName, Outcome};
@@ -24,12 +24,13 @@ use crate::report;
 /// peak: how fast the same engine, with the same threads, multiplies two matrices.
 #[derive(Args)]
 pub(super) struct BenchCase {
-    /// The artefact
+    /// The artefact, or either file of a pair
     model: PathBuf,
     /// NIfTI files, one for each channel of the task
     #[arg(required = true)]
     images: Vec<PathBuf>,
-    /// Task by name, alias or id
+    /// Task by name, alias or id; a pair runs several together, as in liver,spleen, if their images
+    /// are prepared alike
     #[arg(short, long, value_name = "NAME|ID")]
     task: String,
     /// Repeat with the volume laid end to end so many times along z, as in 1,2,4,8
@@ -93,6 +94,8 @@ struct Row {
     /// Everything but the windows, as a share of the whole.
     pre_and_post_share: f64,
     windows_per_second: f64,
+    /// Windows that were run, every mirrored view for itself.
+    views: f64,
     gflop_per_second: f64,
     /// Of the engine's own peak, see [`Peak`].
     share_of_peak: f64,
@@ -102,12 +105,21 @@ struct Row {
 impl BenchCase {
     pub(super) fn run(&self) -> anyhow::Result<Outcome> {
         self.engine_args.limit_threads();
-        let model = Model::open(&self.model)?;
-        let tasks = select_tasks(model.manifest(), &self.task, self.images.len())?.tasks;
-        ensure!(tasks.len() == 1, "one task is measured at a time");
+        let files = Pieces::open(&self.model)?;
+        let pieces = files.without_files();
+        let model = pieces.model();
+        let choice = select_tasks(model.manifest(), &self.task, self.images.len())?;
+        let tasks: Vec<&Task> = choice.tasks.iter().collect();
+        ensure!(
+            group_tasks(&tasks, pieces.together()).len() == 1,
+            "tasks are measured together if their images are prepared alike and the network is a \
+             pair (`export --split`): measure these one at a time"
+        );
         let engine = self.engine_args.options(self.engine.into());
-        let mut opened = open_engine(&model, &engine)?;
-        if let Some(note) = &opened.note {
+        let mut engines = files.open_engines(&engine)?;
+        // As `segment` does: the engines have read them.
+        drop(files);
+        if let Some(note) = &engines.note {
             report::note(note);
         }
         let mut options = WindowOptions::of(model.manifest());
@@ -115,18 +127,27 @@ impl BenchCase {
         options.mirror |= self.mirror;
         options.skip = self.skip;
         options.batch = self.batch;
+        // An encoder runs once, what knows the task for each of them.
+        let flops = |model: &Model| model.footprint().flops as f64;
+        let flops = pieces.encoder().map_or(0.0, flops) + flops(model) * tasks.len() as f64;
+        let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
         let mut measured = Measured {
-            engine: opened.engine.name().to_owned(),
-            task: tasks[0].name.clone(),
-            gflop_per_window: model.footprint().flops as f64 / 1e9,
-            peak: measure_peak(&model, &engine)?,
+            engine: engines.name().to_owned(),
+            task: names.join(", "),
+            gflop_per_window: flops / 1e9,
+            peak: measure_peak(model, &engine)?,
             cases: Vec::new(),
         };
-        let mut predictor = WholeModel::new(opened.engine.as_mut(), &model);
+        let mut predictor = engines.predictor();
         for growth in &self.growth {
-            let mut row =
-                self.measure(&model, &mut predictor, &tasks[0], &options, growth.get())?;
+            let predictor = predictor.as_mut();
+            let mut row = self.measure(model, predictor, &tasks, &options, growth.get())?;
+            row.gflop_per_second = measured.gflop_per_window * row.views / row.network_s;
             row.share_of_peak = row.gflop_per_second / measured.peak.gflop_per_second;
+            report::note(&format!(
+                "x{growth}: {} windows, {:.1} s",
+                row.windows, row.total_s
+            ));
             measured.cases.push(row);
         }
         if self.json {
@@ -140,8 +161,8 @@ impl BenchCase {
     fn measure(
         &self,
         model: &Model,
-        predictor: &mut WholeModel<'_>,
-        task: &Task,
+        predictor: &mut dyn Predictor,
+        tasks: &[&Task],
         options: &WindowOptions,
         growth: usize,
     ) -> anyhow::Result<Row> {
@@ -160,7 +181,7 @@ impl BenchCase {
         let mut case = Case::from_volumes(&self.images, volumes)?;
         let request = Request {
             manifest: model.manifest(),
-            tasks: &[task],
+            tasks,
             options,
             cancel: &CancelToken::new(),
             probabilities: &[],
@@ -188,7 +209,7 @@ impl BenchCase {
         } else {
             1
         };
-        let gflop = model.footprint().flops as f64 / 1e9 * run * f64::from(views);
+        let views = run * f64::from(views);
         Ok(Row {
             growth,
             voxels: case.geometry().extent.zyx().iter().product(),
@@ -204,8 +225,9 @@ impl BenchCase {
             total_s: total,
             pre_and_post_share: seconds(around) / total,
             windows_per_second: run / seconds(timing.windows),
-            gflop_per_second: gflop / seconds(timing.network),
-            // Filled in where the peak is known.
+            views,
+            // Filled in where the network's work and the peak are known.
+            gflop_per_second: 0.0,
             share_of_peak: 0.0,
             peak_memory_mb: peak_memory_bytes().map(|bytes| bytes / 1_000_000),
         })

@@ -51,7 +51,9 @@ impl Deploy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::random::Random;
     use crate::plan::{NetworkConfig, paper};
+    use crate::testing::uniform;
 
     /// Every stem, with biases that are not zero, agrees with its slots.
     #[test]
@@ -66,19 +68,15 @@ mod tests {
             ..paper().network
         };
         let device = Device::flex();
-        device.seed(7);
-        let mut network = UniSeg::new(&config, &device);
+        let mut network = UniSeg::random(&config, 7, &device);
+        let mut stream = Random::new(7);
         for (index, conv) in network.encoder.stem.convs.iter_mut().enumerate() {
             let bias = Tensor::<1>::from_floats([0.5, -1.0, 2.0, 0.1], &device);
             conv.bias = Some(Param::from_tensor(bias + index as f64));
         }
         let deploy = Deploy::new(network.clone());
         for (task, channels) in [(0, 1), (1, 2), (2, 4)] {
-            let image = Tensor::<5>::random(
-                [1, channels, 8, 16, 16],
-                burn::tensor::Distribution::Uniform(0.0, 1.0),
-                &device,
-            );
+            let image = uniform([1, channels, 8, 16, 16], &mut stream, &device);
             let slots = config.slots_for(channels).unwrap();
             let before = Tensor::zeros([1, slots[0], 8, 16, 16], &device);
             let after = Tensor::zeros([1, 7 - slots[0] - channels, 8, 16, 16], &device);

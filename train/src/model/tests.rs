@@ -1,9 +1,11 @@
 use burn::module::Param;
-use burn::tensor::{Distribution, Tolerance};
+use burn::tensor::Tolerance;
 
 use super::resize::trilinear;
 use super::*;
+use crate::data::random::Random;
 use crate::plan::{Variant, paper};
+use crate::testing::uniform;
 
 /// A network of three levels with a 4 x 4 x 4 bottleneck of 16 features.
 fn tiny(variant: Variant, num_tasks: usize) -> NetworkConfig {
@@ -21,11 +23,7 @@ fn tiny(variant: Variant, num_tasks: usize) -> NetworkConfig {
 }
 
 fn image(batch: usize, device: &Device) -> Tensor<5> {
-    Tensor::random(
-        [batch, 2, 8, 16, 16],
-        Distribution::Uniform(0.0, 1.0),
-        device,
-    )
+    uniform([batch, 2, 8, 16, 16], &mut Random::new(1), device)
 }
 
 fn task(id: i32, device: &Device) -> Tensor<1, Int> {
@@ -106,6 +104,31 @@ fn the_papers_baselines_have_nnu_nets_parameters() {
     assert_eq!(count(&stems), 31_168_384 + 1_792);
 }
 
+/// burn has one generator for all threads.
+#[test]
+fn networks_made_at_once_are_those_of_their_seeds() {
+    let device = Device::flex();
+    // The first weight that is drawn and the last.
+    let weights = |seed| {
+        let network = UniSeg::random(&tiny(Variant::Uniseg, 3), seed, &device);
+        let last = network.decoder.levels.last().unwrap().head.weight.val();
+        let first = network.encoder.stem.convs[0].weight.val();
+        [first, last].map(|weight| weight.into_data())
+    };
+    let alone = [1, 2].map(weights);
+    assert_ne!(alone[0], alone[1]);
+    std::thread::scope(|scope| {
+        for (seed, alone) in [1, 2, 1, 2].into_iter().zip(alone.iter().cycle()) {
+            let weights = &weights;
+            scope.spawn(move || {
+                for _ in 0..10 {
+                    assert_eq!(weights(seed), *alone);
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn outputs_have_the_shapes_of_their_levels() {
     let device = Device::flex();
@@ -113,7 +136,7 @@ fn outputs_have_the_shapes_of_their_levels() {
         let tasks = if variant.has_prompt() { tasks } else { 1 };
         let config = tiny(variant, tasks);
         config.check().unwrap();
-        let model = UniSeg::new(&config, &device);
+        let model = UniSeg::random(&config, 1, &device);
         let last = task(tasks as i32 - 1, &device);
         let prediction = model.forward(image(2, &device), last);
         assert_eq!(prediction.logits.dims(), [2, 3, 8, 16, 16], "{variant}");
@@ -127,7 +150,7 @@ fn the_task_changes_every_level_of_all_but_the_baseline() {
     let device = Device::flex();
     for variant in Variant::ALL {
         let tasks = if variant.has_prompt() { 2 } else { 1 };
-        let model = UniSeg::new(&tiny(variant, tasks), &device);
+        let model = UniSeg::random(&tiny(variant, tasks), 1, &device);
         let image = image(1, &device);
         let levels = |id| {
             let Prediction { logits, deep } = model.forward(image.clone(), task(id, &device));
@@ -143,7 +166,7 @@ fn the_task_changes_every_level_of_all_but_the_baseline() {
 #[test]
 fn a_fixed_prompt_is_unisegs_at_zero() {
     let device = Device::flex();
-    let mut uniseg = UniSeg::new(&tiny(Variant::Uniseg, 3), &device);
+    let mut uniseg = UniSeg::random(&tiny(Variant::Uniseg, 3), 1, &device);
     let mut fixed = uniseg.clone();
     let universal = |network: &mut UniSeg, prompt: Option<Param<Tensor<5>>>| {
         network.prompt.as_mut().unwrap().universal = prompt;
@@ -163,9 +186,9 @@ fn a_fixed_prompt_is_unisegs_at_zero() {
 #[test]
 fn multiple_prompts_are_the_maps_themselves() {
     let device = Device::flex();
-    let model = UniSeg::new(&tiny(Variant::MultiplePrompts, 3), &device);
+    let model = UniSeg::random(&tiny(Variant::MultiplePrompts, 3), 1, &device);
     let prompt = model.prompt.unwrap();
-    let bottleneck = Tensor::random([2, 16, 4, 4, 4], Distribution::Default, &device);
+    let bottleneck = uniform([2, 16, 4, 4, 4], &mut Random::new(1), &device);
     let maps = prompt.forward(bottleneck);
     let own = prompt.universal.unwrap().val();
     same_map(maps, Tensor::cat(vec![own.clone(), own], 0));
@@ -179,7 +202,7 @@ fn without_its_map_a_network_is_the_baseline() {
         .into_iter()
         .filter(|variant| variant.has_prompt())
     {
-        let mut deaf = UniSeg::new(&tiny(variant, 1), &device);
+        let mut deaf = UniSeg::random(&tiny(variant, 1), 1, &device);
         let mut baseline = deaf.clone();
         baseline.prompt = None;
         baseline.prompts_heads = false;
@@ -218,7 +241,7 @@ fn without_its_map_a_network_is_the_baseline() {
 #[test]
 fn uniseg_t_resizes_the_map_for_every_head() {
     let device = Device::flex();
-    let mut model = UniSeg::new(&tiny(Variant::UnisegT, 2), &device);
+    let mut model = UniSeg::random(&tiny(Variant::UnisegT, 2), 1, &device);
     for level in &mut model.decoder.levels {
         let features = level.head.weight.dims()[1] - 1;
         let ones = Tensor::ones([3, 1, 1, 1, 1], &device);
@@ -247,7 +270,7 @@ fn uniseg_t_resizes_the_map_for_every_head() {
 fn gradients_reach_the_prompt_of_the_task_alone_or_of_all_where_fused() {
     let device = Device::flex().autodiff();
     for variant in [Variant::MultiplePrompts, Variant::UnisegT, Variant::Uniseg] {
-        let model = UniSeg::new(&tiny(variant, 2), &device);
+        let model = UniSeg::random(&tiny(variant, 2), 1, &device);
         let universal = model
             .prompt
             .as_ref()

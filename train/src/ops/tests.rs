@@ -1,16 +1,15 @@
 //! Every operation against burn's own, values and gradients.
 
+use burn::module::Param;
 use burn::nn::conv::{Conv3d, Conv3dConfig, ConvTranspose3d, ConvTranspose3dConfig};
 use burn::nn::{InstanceNorm, InstanceNormConfig, PaddingConfig3d};
 use burn::prelude::*;
 use burn::tensor::activation::leaky_relu;
-use burn::tensor::{Distribution, Gradients, Tolerance};
+use burn::tensor::{Gradients, Tolerance};
 
 use super::*;
-
-fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device)
-}
+use crate::data::random::Random;
+use crate::testing::uniform;
 
 /// Elements of both may be sums in another order.
 #[track_caller]
@@ -26,9 +25,7 @@ fn same<const D: usize>(what: &str, found: Tensor<D>, expected: Tensor<D>) {
 
 /// The gradients of a sum whose terms all have another weight.
 fn backward(out: Tensor<5>) -> Gradients {
-    let device = out.device();
-    device.seed(5);
-    let weights = random(out.dims(), &device);
+    let weights = uniform(out.dims(), &mut Random::new(5), &out.device());
     (out * weights).sum().backward()
 }
 
@@ -106,27 +103,27 @@ const CASES: [Case; 8] = [
     },
 ];
 
-fn conv(case: &Case, bias: bool, device: &Device) -> Conv3d {
+fn conv(case: &Case, bias: bool, stream: &mut Random, device: &Device) -> Conv3d {
     let [z, y, x] = case.kernel.map(|kernel| (kernel - 1) / 2);
     let mut conv = Conv3dConfig::new(case.channels, case.kernel)
         .with_stride(case.stride)
         .with_padding(PaddingConfig3d::Explicit(z, y, x))
         .with_bias(bias)
         .init(device);
-    // burn initialises with zeros where nothing is drawn yet.
-    conv.weight = burn::module::Param::from_tensor(random(conv.weight.dims(), device));
-    conv.bias = bias.then(|| burn::module::Param::from_tensor(random([case.channels[1]], device)));
+    let weight = conv.weight.lazy_shape().dims();
+    conv.weight = Param::from_tensor(uniform::<5>(weight, stream, device));
+    conv.bias = bias.then(|| Param::from_tensor(uniform([case.channels[1]], stream, device)));
     conv
 }
 
 #[test]
 fn convolutions_are_burns() {
     let device = Device::flex().autodiff();
-    device.seed(1);
+    let mut stream = Random::new(1);
     for (index, case) in CASES.iter().enumerate() {
-        let layer = conv(case, index % 2 == 0, &device);
+        let layer = conv(case, index % 2 == 0, &mut stream, &device);
         let [z, y, x] = case.size;
-        let x = random([2, case.channels[0], z, y, x], &device).require_grad();
+        let x = uniform([2, case.channels[0], z, y, x], &mut stream, &device).require_grad();
         let (found, expected) = (conv3d(&layer, x.clone()), layer.forward(x.clone()));
         same(
             &format!("case {index}, values"),
@@ -151,16 +148,16 @@ fn convolutions_are_burns() {
 #[test]
 fn convolutions_of_two_are_those_of_the_concatenation() {
     let device = Device::flex().autodiff();
-    device.seed(2);
+    let mut stream = Random::new(2);
     let case = Case {
         channels: [7, 20],
         size: [5, 6, 11],
         kernel: [3; 3],
         stride: [1; 3],
     };
-    let layer = conv(&case, true, &device);
-    let first = random([2, 4, 5, 6, 11], &device).require_grad();
-    let second = random([2, 3, 5, 6, 11], &device).require_grad();
+    let layer = conv(&case, true, &mut stream, &device);
+    let first = uniform([2, 4, 5, 6, 11], &mut stream, &device).require_grad();
+    let second = uniform([2, 3, 5, 6, 11], &mut stream, &device).require_grad();
     let found = conv3d_of_two(&layer, first.clone(), second.clone());
     let expected = layer.forward(Tensor::cat(vec![first.clone(), second.clone()], 1));
     same("values", found.clone(), expected.clone());
@@ -173,7 +170,7 @@ fn convolutions_of_two_are_those_of_the_concatenation() {
 #[test]
 fn transposed_convolutions_are_burns() {
     let device = Device::flex().autodiff();
-    device.seed(3);
+    let mut stream = Random::new(3);
     for (channels, size, stride) in [
         ([5, 3], [2, 3, 4], [2, 2, 2]),
         ([33, 17], [3, 2, 7], [1, 2, 2]),
@@ -184,9 +181,10 @@ fn transposed_convolutions_are_burns() {
             .with_stride(stride)
             .with_bias(false)
             .init(&device);
-        up.weight = burn::module::Param::from_tensor(random(up.weight.dims(), &device));
+        let weight = up.weight.lazy_shape().dims();
+        up.weight = Param::from_tensor(uniform::<5>(weight, &mut stream, &device));
         let [z, y, x] = size;
-        let x = random([2, channels[0], z, y, x], &device).require_grad();
+        let x = uniform([2, channels[0], z, y, x], &mut stream, &device).require_grad();
         let (found, expected) = (conv_transpose3d(&up, x.clone()), up.forward(x.clone()));
         same("values", found.clone(), expected.clone());
         let (found, expected) = (backward(found), backward(expected));
@@ -195,22 +193,22 @@ fn transposed_convolutions_are_burns() {
     }
 }
 
-fn norm(channels: usize, device: &Device) -> InstanceNorm {
+fn norm(channels: usize, stream: &mut Random, device: &Device) -> InstanceNorm {
     let mut norm = InstanceNormConfig::new(channels).init(device);
-    let around_one = random([channels], device) + 1.5;
-    norm.gamma = Some(burn::module::Param::from_tensor(around_one.detach()));
-    norm.beta = Some(burn::module::Param::from_tensor(random([channels], device)));
+    let around_one = uniform([channels], stream, device) + 1.5;
+    norm.gamma = Some(Param::from_tensor(around_one.detach()));
+    norm.beta = Some(Param::from_tensor(uniform([channels], stream, device)));
     norm
 }
 
 #[test]
 fn norms_are_burns() {
     let device = Device::flex().autodiff();
-    device.seed(4);
+    let mut stream = Random::new(4);
     for (channels, size) in [(3, [5, 7, 9]), (2, [1, 1, 2]), (1, [4, 20, 40])] {
-        let layer = norm(channels, &device);
+        let layer = norm(channels, &mut stream, &device);
         let [z, y, x] = size;
-        let x = (random([2, channels, z, y, x], &device) * 3.0 + 1.0)
+        let x = (uniform([2, channels, z, y, x], &mut stream, &device) * 3.0 + 1.0)
             .detach()
             .require_grad();
         let found = norm_leaky_relu(&layer, 0.01, x.clone());
@@ -254,11 +252,11 @@ fn norms_keep_their_digits() {
 #[test]
 fn without_autodiff_the_values_are_the_same() {
     let device = Device::flex();
-    device.seed(6);
+    let mut stream = Random::new(6);
     let case = &CASES[0];
-    let layer = conv(case, true, &device);
-    let activation = norm(5, &device);
-    let x = random([1, 3, 5, 7, 9], &device);
+    let layer = conv(case, true, &mut stream, &device);
+    let activation = norm(5, &mut stream, &device);
+    let x = uniform([1, 3, 5, 7, 9], &mut stream, &device);
     let run =
         |layer: &Conv3d, norm: &InstanceNorm, x| norm_leaky_relu(norm, 0.01, conv3d(layer, x));
     let plain = run(&layer, &activation, x.clone());

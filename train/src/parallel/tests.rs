@@ -22,9 +22,7 @@ fn network() -> UniSeg {
         input_channel_variants: vec![1, 2],
         ..paper().network
     };
-    let device = Device::flex().autodiff();
-    device.seed(11);
-    UniSeg::new(&config, &device)
+    UniSeg::random(&config, 11, &Device::flex().autodiff())
 }
 
 fn devices(name: &str) -> Vec<Device> {

@@ -1,11 +1,13 @@
 use burn::module::ModuleVisitor;
 use burn::optim::GradientsParams;
-use burn::tensor::{DType, Distribution};
+use burn::tensor::DType;
 
 use super::*;
 use crate::UniSeg;
+use crate::data::random::Random;
 use crate::loss::{DiceOver, SegmentationLoss, downsample_labels};
 use crate::plan::{NetworkConfig, Variant, paper};
+use crate::testing::uniform;
 
 fn tiny(variant: Variant) -> NetworkConfig {
     NetworkConfig {
@@ -106,7 +108,7 @@ fn names_are_read_and_written() {
 
 #[test]
 fn a_view_converts_convolutions_and_nothing_else() {
-    let network = UniSeg::new(&tiny(Variant::Uniseg), &Device::flex());
+    let network = UniSeg::random(&tiny(Variant::Uniseg), 5, &Device::flex());
     let formats = Formats::of(&Precision::Bf16.view(&network));
     for (path, format) in &formats {
         let convolves = ["conv", "convs", "up", "head"]
@@ -132,8 +134,7 @@ fn a_view_converts_convolutions_and_nothing_else() {
 fn gradients_of_a_view_are_the_networks_own() {
     let device = Device::flex().autodiff();
     for variant in [Variant::FixedPrompt, Variant::UnisegT, Variant::Uniseg] {
-        device.seed(5);
-        let network = UniSeg::new(&tiny(variant), &device);
+        let network = UniSeg::random(&tiny(variant), 5, &device);
         let (exact, expected) = train(&network, Precision::F32);
         let (loss, found) = train(&network, Precision::Bf16);
         assert!(
@@ -159,12 +160,12 @@ fn gradients_of_a_view_are_the_networks_own() {
 #[test]
 fn whole_images_of_one_value_stay_finite() {
     let device = Device::flex().autodiff();
-    let network = UniSeg::new(&tiny(Variant::Uniseg), &device);
+    let network = UniSeg::random(&tiny(Variant::Uniseg), 5, &device);
     let image = Tensor::full([1, 1, 8, 16, 16], 1e4, &device);
     let task = Tensor::<1, Int>::from_ints([0], &device);
     let logits = Precision::Bf16.view(&network).forward(image, task).logits;
     assert!(logits.abs().max().into_scalar::<f32>().is_finite());
-    let noise = Tensor::<5>::random([1, 2, 8, 16, 16], Distribution::Default, &device);
+    let noise = uniform([1, 2, 8, 16, 16], &mut Random::new(5), &device);
     let weight = &network.encoder.stem.convs[1].weight;
     let same = in_precision_of(weight, noise.clone(), |x| x);
     same.into_data().assert_eq(&noise.into_data(), true);
