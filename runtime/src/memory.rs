@@ -379,6 +379,61 @@ mod tests {
     }
 
     #[test]
+    fn what_computes_decides_what_weights_and_a_call_take() {
+        let tiny = || Model::from(sample::tiny_artefact());
+        let (whole, pair) = (Pieces::from(tiny()), Pieces::of(tiny(), Some(tiny())));
+        let openvino = ComputedOn {
+            device: Device::OpenVino,
+            ..CPU
+        };
+        let (file, weights, logits) = (tiny().file_bytes(), 12 * 4, 24 * 3 * 4);
+        // Image, scores and logits; the image in the engine's order, too.
+        let (apart, joined) = (24 * 8 * 4 * 5 / 4, 24 * 10 * 4 * 9 / 8);
+        for (pieces, on, opening, kept, network) in [
+            (
+                &whole,
+                CPU,
+                file + 2 * weights,
+                file + 2 * weights,
+                apart + logits,
+            ),
+            (
+                &pair,
+                CPU,
+                3 * file + 4 * weights,
+                2 * (file + 2 * weights),
+                apart + logits,
+            ),
+            (
+                &whole,
+                openvino,
+                OPENVINO + file + 3 * weights,
+                OPENVINO + file + weights,
+                joined + logits,
+            ),
+            (
+                &pair,
+                openvino,
+                2 * OPENVINO + 3 * file + 4 * weights,
+                2 * (OPENVINO + file + weights),
+                joined + logits + joined - logits,
+            ),
+        ] {
+            let tasks = [&pieces.model().manifest().tasks[0]];
+            let work = MemoryUse {
+                on: PiecesOn {
+                    main: on,
+                    encoder: on,
+                },
+                ..work(pieces, &tasks)
+            };
+            let found = MemoryEstimate::of(&work, &case(20));
+            let found = (found.opening, found.weights, found.network);
+            assert_eq!(found, (opening, kept, network), "{on}");
+        }
+    }
+
+    #[test]
     fn axes_shrink_one_after_another() {
         // x first (200), then y (120) beside it, then z (240) beside that.
         assert_eq!(between([4, 10, 10], [8, 6, 5]), 120 + 240);
