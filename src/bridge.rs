@@ -130,25 +130,31 @@ pub fn compile_calibrated_pair(
         decoder,
         features,
     } = export(checkpoint, &chosen, request)?.split(TASK)?;
+    let handover = request.features;
     let features: Vec<_> = features
         .into_iter()
         .map(|feature| uniseg_onnx::Feature {
             name: feature.name,
             // The batch is the contract's, not the feature's.
-            shape: feature.shape.get(1..).unwrap_or(&[]).to_vec(),
+            shape: handover.shape(&feature.shape).split_off(1),
+            precision: handover.dtype.name().to_owned(),
         })
         .collect();
     let part = Part::Encoder {
         features: features.clone(),
     };
     let precision = request.precision;
-    let encoder = in_numbers(encoder, request, of_encoder)?;
+    let encoder = in_numbers(encoder, request, of_encoder)?.outputs_as(handover)?;
     let encoder = join(encoder, part, precision, checkpoint, &chosen)?;
+    let names: Vec<String> = features
+        .iter()
+        .map(|feature| feature.name.clone())
+        .collect();
     let part = Part::Decoder {
         features,
         encoder_sha256: encoder.artefact.manifest().weights_sha256.clone(),
     };
-    let decoder = in_numbers(decoder, request, of_decoder)?;
+    let decoder = in_numbers(decoder, request, of_decoder)?.inputs_as(&names, handover)?;
     let decoder = join(decoder, part, precision, checkpoint, &chosen)?;
     Ok(Pair { encoder, decoder })
 }

@@ -2,7 +2,7 @@
 
 use burn::prelude::*;
 use uniseg::bridge::{self, Batch, BridgeError, Compiled, Pair, Request};
-use uniseg_export::{Cost, Opset, Precision};
+use uniseg_export::{Cost, Dtype, Handover, Opset, Precision};
 use uniseg_imaging::ndarray::{ArrayD, Axis, concatenate};
 use uniseg_onnx::{IMAGE, Part, TASK};
 use uniseg_runtime::{
@@ -274,6 +274,62 @@ fn the_pair_is_the_network(what: &str, pair: &Pair, universal: &Model) {
             let expected = logits(universal, kind, &image, id);
             let what = format!("{what}, {kind}, task {id}");
             same_math(&what, found.view(), expected.view());
+        }
+    }
+}
+
+#[test]
+fn features_in_16_bits_and_another_order_make_the_same_logits_to_rounding() {
+    let checkpoint = checkpoint(Variant::Uniseg);
+    let planar = bridge::compile_pair(&checkpoint, &Request::default()).unwrap();
+    let manifest = planar.decoder.artefact.manifest();
+    let task = &manifest.tasks[0];
+    let image = random_patch(manifest, task, 3);
+    let logits = |pair: &Pair| {
+        let pieces = Pieces::of(model(&pair.decoder), Some(model(&pair.encoder)));
+        let options = EngineOptions {
+            kind: EngineKind::Ort,
+            ort_lib: Some(ort::library().to_owned()),
+            ..EngineOptions::default()
+        };
+        let mut engines = pieces.open_engines(&options).unwrap();
+        let mut found = Vec::new();
+        let mut each = |_, logits: uniseg_imaging::ndarray::Array5<f32>| {
+            found.push(logits.into_dyn());
+            Ok(())
+        };
+        let mut predictor = engines.predictor();
+        predictor.logits(image.view(), &[0, 7], &mut each).unwrap();
+        found
+    };
+    let expected = logits(&planar);
+    for (dtype, channels_last, share) in [
+        (Dtype::F32, true, 0.0),
+        (Dtype::F16, false, 2e-3),
+        (Dtype::F16, true, 2e-3),
+        (Dtype::BF16, true, 2e-2),
+    ] {
+        let features = Handover {
+            dtype,
+            channels_last,
+        };
+        let request = Request {
+            features,
+            ..Request::default()
+        };
+        let pair = bridge::compile_pair(&checkpoint, &request).unwrap();
+        for (name, compiled) in [("encoder", &pair.encoder), ("decoder", &pair.decoder)] {
+            let path = kept("artefacts").join(format!("features-{features:?}.{name}.onnx"));
+            compiled.artefact.save(&path).unwrap();
+            passes_the_checker(&path);
+        }
+        for (found, expected) in logits(&pair).iter().zip(&expected) {
+            let largest = expected.iter().fold(0f32, |most, v| most.max(v.abs()));
+            let apart = (found - expected).mapv(f32::abs);
+            let most = apart.iter().fold(0f32, |most, v| most.max(*v)) / largest;
+            println!("{features:?}: {most} of the largest logit");
+            assert!(most <= share, "{features:?}: {most}");
+            assert_eq!(most == 0.0, dtype == Dtype::F32, "{features:?}: {most}");
         }
     }
 }

@@ -3,6 +3,7 @@
 mod capture;
 mod cost;
 mod emit;
+mod ends;
 mod error;
 mod graph;
 mod lean;
@@ -21,6 +22,7 @@ mod testing;
 
 pub use capture::Tracer;
 pub use cost::Cost;
+pub use ends::Handover;
 pub use error::{ExportError, Unsupported};
 pub use graph::{Attribute, Graph, Node, Value, ValueId};
 pub use opset::Opset;

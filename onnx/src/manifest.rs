@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use validate::{ManifestFault, NameProblem};
 
-use crate::OnnxError;
+use crate::{OnnxError, proto::DataType};
 
 /// Key of the manifest in `metadata_props`.
 pub const MANIFEST_KEY: &str = "uniseg.manifest";
@@ -99,13 +99,26 @@ impl Part {
     }
 }
 
-/// A tensor that an encoder hands to its decoder: f32 [batch, shape].
+/// A tensor that an encoder hands to its decoder: floats [batch, shape].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Feature {
     /// Name of the output and of the input.
     pub name: String,
     /// Size of each axis after the batch.
     pub shape: Vec<usize>,
+    /// Numbers it is handed over in: `f32`, `f16` or `bf16`.
+    #[serde(default = "f32_precision", skip_serializing_if = "is_f32")]
+    pub precision: String,
+}
+
+impl Feature {
+    /// The element type of that name, if features may have it.
+    pub(crate) fn data_type(&self) -> Option<DataType> {
+        let known = [DataType::Float, DataType::Float16, DataType::Bfloat16];
+        known
+            .into_iter()
+            .find(|known| known.short_name() == self.precision)
+    }
 }
 
 fn f32_precision() -> String {

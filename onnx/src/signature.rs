@@ -73,8 +73,10 @@ pub(crate) fn findings(graph: &GraphProto, manifest: &Manifest) -> Vec<Signature
     let features = || {
         let typed = |feature: &crate::Feature| {
             let sizes = feature.shape.iter().map(|&size| fixed(size));
-            float(
-                &feature.name,
+            (
+                feature.name.clone(),
+                // A checked manifest has no other.
+                feature.data_type().unwrap_or(DataType::Float),
                 std::iter::once(batch.clone()).chain(sizes).collect(),
             )
         };

@@ -118,17 +118,19 @@ impl MemoryEstimate {
         }
         let (mut sums, mut most) = (0, 0);
         for group in group_tasks(work.tasks, work.together) {
-            let (mut group_sums, mut slab) = (0, 0);
+            let (mut group_sums, mut weight, mut slab) = (0, 0, 0);
             for task in &group {
                 let to = target(task);
                 let plane = patch[0].min(to[0]) * to[1] * to[2];
                 let classes = task.labels.len() as u64;
-                // The sums, their weight, and the window that is added.
-                group_sums += plane * (classes + 1) + patch.iter().product::<u64>() * classes;
+                // The sums, their weight, and, of mirror views, what one window sums up.
+                let window = u64::from(work.options.mirror) * patch.iter().product::<u64>();
+                group_sums += (plane + window) * classes;
+                weight = weight.max(plane);
                 slab = slab.max(plane * classes);
             }
             // A slab that is made, one that waits, one on its way.
-            sums = sums.max(FLOAT * (group_sums + 3 * slab));
+            sums = sums.max(FLOAT * (group_sums + weight + 3 * slab));
             most = most.max(group.len() as u64);
         }
         let main = Running::of(work.pieces.model(), work.on.main);
@@ -346,9 +348,13 @@ mod tests {
         assert_eq!(long.sums, short.sums);
         assert_eq!(long.network, short.network);
         assert_eq!(long.images, 10 * short.images);
-        // Depth 2 of 400 voxels each: two classes and a weight, and three slabs of two classes;
-        // and two classes of a window.
-        assert_eq!(short.sums, 4 * (2 * 400 * (3 + 3 * 2) + 2 * 24));
+        // Depth 2 of 400 voxels each: two classes and a weight, and three slabs of two classes.
+        assert_eq!(short.sums, 4 * 2 * 400 * (3 + 3 * 2));
+        let tasks = [task];
+        let mut mirrored = work(&pieces, &tasks);
+        mirrored.options.mirror = true;
+        let more = MemoryEstimate::of(&mirrored, &case(20)).sums - short.sums;
+        assert_eq!(more, 4 * 2 * 24, "two classes of a window");
     }
 
     #[test]
@@ -363,8 +369,8 @@ mod tests {
         assert_eq!(together.labels, 3 * alone.labels);
         assert_eq!(
             together.sums - alone.sums,
-            2 * 4 * (2 * 400 * 3 + 2 * 24),
-            "two more sums, no more slabs"
+            2 * 4 * 2 * 400 * 2,
+            "two more sums, no more weights or slabs"
         );
         let merged = MemoryUse {
             merged: true,

@@ -108,8 +108,9 @@ pub struct WindowReport {
 /// them. Probabilities are the first classes of a soft-max over all classes, so they need not sum
 /// to one.
 ///
-/// Memory: beside the input and what `sink` keeps, for each task (its classes + 1) × (depth of a
-/// window + depth of a slab) × y × x × 4 bytes, and a window's input and output.
+/// Memory: beside the input and what `sink` keeps, (classes of all tasks + 1) × depth of a window ×
+/// y × x × 4 bytes, a slab of one task, a window's input and output, and, if mirror views are
+/// averaged, the classes of all tasks in a window.
 ///
 /// Errors: [`RuntimeError::ChannelCount`], a step or sigma out of range, whatever the network
 /// reports, outputs of the wrong shape or not finite, [`RuntimeError::Cancelled`], and those of
@@ -136,10 +137,8 @@ pub fn predict_slabs(
     let importance = gaussian(patch, manifest.inference.gaussian_sigma)?;
     let mut forward = Forward::new(predictor, manifest, tasks, options)?;
     let depth = patch[0].min(z);
-    let mut means: Vec<_> = tasks
-        .iter()
-        .map(|task| Accumulator::new(task.labels.len(), depth, [y, x]))
-        .collect();
+    let classes = tasks.iter().map(|task| task.labels.len());
+    let mut means = Accumulator::new(classes, depth, [y, x]);
     let background = tasks
         .first()
         .filter(|_| options.skip)
@@ -162,9 +161,7 @@ pub fn predict_slabs(
             background.as_ref().is_some_and(empty) || run.misses(window)
         });
         for window in empty {
-            for mean in &mut means {
-                mean.add_background(window, importance.view());
-            }
+            means.add_background(window, importance.view());
             report.skipped += 1;
             state.done += 1;
             progress(state);
@@ -175,10 +172,11 @@ pub fn predict_slabs(
             run.cancel.check()?;
             let (now, later) = rest.split_at(forward.batch().min(rest.len()));
             forward.run(channels, now, &mut |window, task, probabilities| {
-                means[task].add(now[window], probabilities, importance.view());
+                means.add(now[window], task, probabilities, importance.view());
             })?;
             state.batch = forward.batch();
-            for _ in now {
+            for window in now {
+                means.weigh(window, importance.view());
                 state.done += 1;
                 progress(state);
             }
@@ -188,15 +186,13 @@ pub fn predict_slabs(
             .peek()
             .and_then(|next| next.first())
             .map_or(z, |window| window.volume[0].start);
-        for (task, mean) in means.iter_mut().enumerate() {
-            if let Some((first, probabilities)) = mean.take_until(end) {
-                sink(Slab {
-                    task,
-                    first,
-                    probabilities,
-                })?;
-            }
-        }
+        means.take_until(end, |task, first, probabilities| {
+            sink(Slab {
+                task,
+                first,
+                probabilities,
+            })
+        })?;
     }
     report.network = forward.network_time;
     Ok(report)

@@ -1,6 +1,6 @@
 //! What of a network is to be compiled.
 
-use uniseg_export::{Opset, Precision};
+use uniseg_export::{Handover, Opset, Precision};
 use uniseg_onnx::Part;
 use uniseg_train::{Checkpoint, TaskPlan};
 
@@ -25,6 +25,8 @@ pub struct Request {
     pub winograd: bool,
     /// In which numbers it computes.
     pub precision: Precision,
+    /// How a pair's encoder hands its features to the decoder.
+    pub features: Handover,
     /// Which of ONNX's operators there are.
     pub opset: Opset,
 }

@@ -2,9 +2,9 @@ mod precision;
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use uniseg::bridge::{Batch, Compiled, Request};
-use uniseg_export::{Cost, Opset};
+use uniseg_export::{Cost, Dtype, Handover, Opset};
 use uniseg_train::Checkpoint;
 use uniseg_train::run::checkpoint_folder;
 
@@ -37,6 +37,20 @@ pub(crate) struct Export {
     /// MODEL.decoder.onnx: many tasks on one window cost one encoding
     #[arg(long)]
     split: bool,
+    /// Numbers in which MODEL.encoder.onnx hands features over: in 16 bits they take half the memory
+    /// while the tasks of a window run
+    #[arg(
+        long,
+        value_enum,
+        default_value = "f32",
+        value_name = "P",
+        requires = "split"
+    )]
+    features: FeaturesName,
+    /// Hand features over with their channels last, as OpenVINO computes: it need not reorder them.
+    /// Other engines have to
+    #[arg(long, requires = "split")]
+    channels_last: bool,
     /// Let the network take any number of windows at once (the axis is named `batch`)
     #[arg(long)]
     open_batch: bool,
@@ -77,6 +91,16 @@ pub(crate) struct Export {
     precision: precision::PrecisionArgs,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum FeaturesName {
+    /// Nothing is lost
+    F32,
+    /// Rounded to 11 bits, up to 65504
+    F16,
+    /// Rounded to 8 bits; OpenVINO's provider does not take them
+    Bf16,
+}
+
 pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
     if command.list_ops {
         let rows: Vec<_> = std::iter::once(vec!["burn".to_owned(), "ONNX".to_owned()])
@@ -114,6 +138,14 @@ pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
         merge_upsampling: command.merge_upsampling,
         winograd: command.winograd,
         precision: command.precision.precision(),
+        features: Handover {
+            dtype: match command.features {
+                FeaturesName::F32 => Dtype::F32,
+                FeaturesName::F16 => Dtype::F16,
+                FeaturesName::Bf16 => Dtype::BF16,
+            },
+            channels_last: command.channels_last,
+        },
         opset: command.opset,
     };
     let form = match command.split {

@@ -33,15 +33,16 @@ impl Scratch {
             });
     }
 
-    /// Gives every voxel to this class where it is more probable than all classes before it.
-    pub(super) fn vote(
+    /// Gives every voxel to this class where it is more probable than all classes before it. The
+    /// first class is the label type's default.
+    pub(super) fn vote<L: Copy + Default + PartialEq>(
         &mut self,
-        label: u16,
+        label: L,
         taps_y: &[LinearTap],
         taps_x: &[LinearTap],
-        labels: &mut ArrayViewMut2<'_, u16>,
+        labels: &mut ArrayViewMut2<'_, L>,
     ) {
-        let first = label == 0;
+        let first = label == L::default();
         if self.best.dim() != labels.dim() {
             self.best = Array2::zeros(labels.dim());
         }

@@ -11,19 +11,32 @@ use crate::error::ImagingError;
 /// Makes labels on the original grid of probabilities on the target grid that arrive in the order
 /// of z, and forgets each plane as soon as no later label depends on it.
 ///
-/// Memory: the labels, and (classes × y × x) × 8 bytes or less for a plane or two of the target
-/// grid. The numbers are those of [`Restore::labels`], bit for bit.
+/// Memory: the labels, in bytes as long as no class is beyond 255, and (classes × y × x) × 8 bytes
+/// or less for a plane or two of the target grid. The numbers are those of [`Restore::labels`], bit
+/// for bit.
 #[derive(Debug)]
 pub struct LabelStream<'a> {
     planes: Planes<'a>,
-    labels: Array3<u16>,
+    labels: Labels,
+}
+
+/// Labels on the original grid while they are made: several tasks may wait for their last planes
+/// together, each with a map as large as the image.
+#[derive(Debug)]
+enum Labels {
+    Bytes(Array3<u8>),
+    Words(Array3<u16>),
 }
 
 impl<'a> LabelStream<'a> {
     pub(super) fn new(restore: &'a Restore, classes: usize) -> Result<Self, ImagingError> {
+        let extent = restore.original.zyx();
         Ok(Self {
             planes: Planes::new(restore, classes)?,
-            labels: Array3::zeros(restore.original.zyx()),
+            labels: match classes <= 1 << 8 {
+                true => Labels::Bytes(Array3::zeros(extent)),
+                false => Labels::Words(Array3::zeros(extent)),
+            },
         })
     }
 
@@ -32,28 +45,10 @@ impl<'a> LabelStream<'a> {
     ///
     /// Errors: [`ImagingError::ProbabilityShape`] for other classes or planes, or too many.
     pub fn push(&mut self, planes: ArrayView4<'_, f32>) -> Result<(), ImagingError> {
-        let crop = self.planes.restore.crop;
-        let labels = &mut self.labels;
-        self.planes.push(planes, |complete| {
-            let [taps_z, taps_y, taps_x] = complete.taps;
-            let mut inside = crop.view_mut(labels.view_mut());
-            let slices: Vec<_> = inside
-                .axis_iter_mut(Axis(0))
-                .zip(taps_z)
-                .skip(complete.slices.start)
-                .take(complete.slices.len())
-                .collect();
-            slices
-                .into_par_iter()
-                .for_each_init(Scratch::default, |scratch, (mut out, tap)| {
-                    let (low, high) = (complete.plane(tap.low), complete.plane(tap.high));
-                    let classes = low.outer_iter().zip(high.outer_iter());
-                    for (label, (low, high)) in classes.enumerate() {
-                        scratch.blend_planes(low, high, tap.share);
-                        scratch.vote(label as u16, taps_y, taps_x, &mut out);
-                    }
-                });
-        })
+        match &mut self.labels {
+            Labels::Bytes(labels) => vote(&mut self.planes, planes, labels, |class| class as u8),
+            Labels::Words(labels) => vote(&mut self.planes, planes, labels, |class| class as u16),
+        }
     }
 
     /// Bytes of the planes that are kept for labels still to come.
@@ -66,8 +61,41 @@ impl<'a> LabelStream<'a> {
     /// Errors: [`ImagingError::ProbabilityShape`] if planes are missing.
     pub fn finish(self) -> Result<Array3<u16>, ImagingError> {
         self.planes.check_all_arrived()?;
-        Ok(self.labels)
+        Ok(match self.labels {
+            Labels::Bytes(labels) => labels.mapv(u16::from),
+            Labels::Words(labels) => labels,
+        })
     }
+}
+
+/// Makes the labels that `planes` complete; `label_of` a class.
+fn vote<L: Copy + Default + PartialEq + Send>(
+    kept: &mut Planes<'_>,
+    planes: ArrayView4<'_, f32>,
+    labels: &mut Array3<L>,
+    label_of: impl Fn(usize) -> L + Sync,
+) -> Result<(), ImagingError> {
+    let crop = kept.restore.crop;
+    kept.push(planes, |complete| {
+        let [taps_z, taps_y, taps_x] = complete.taps;
+        let mut inside = crop.view_mut(labels.view_mut());
+        let slices: Vec<_> = inside
+            .axis_iter_mut(Axis(0))
+            .zip(taps_z)
+            .skip(complete.slices.start)
+            .take(complete.slices.len())
+            .collect();
+        slices
+            .into_par_iter()
+            .for_each_init(Scratch::default, |scratch, (mut out, tap)| {
+                let (low, high) = (complete.plane(tap.low), complete.plane(tap.high));
+                let classes = low.outer_iter().zip(high.outer_iter());
+                for (class, (low, high)) in classes.enumerate() {
+                    scratch.blend_planes(low, high, tap.share);
+                    scratch.vote(label_of(class), taps_y, taps_x, &mut out);
+                }
+            });
+    })
 }
 
 #[cfg(test)]
@@ -163,5 +191,18 @@ mod tests {
             stream.finish(),
             Err(ImagingError::ProbabilityShape { .. })
         ));
+    }
+
+    #[test]
+    fn labels_beyond_a_byte_are_kept() {
+        let restore = restore([1, 1, 2], [1, 1, 2], false);
+        // One class more than bytes have, and the last one wins at one of two voxels.
+        for classes in [256, 257] {
+            let mut probabilities = Array4::zeros((classes, 1, 1, 2));
+            probabilities[[classes - 1, 0, 0, 1]] = 1.0;
+            let labels = restore.labels(probabilities.view()).expect("all planes");
+            let highest = labels.iter().copied().max();
+            assert_eq!(highest.map(usize::from), Some(classes - 1));
+        }
     }
 }

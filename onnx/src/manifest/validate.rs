@@ -51,6 +51,14 @@ pub enum ManifestFault {
         /// Channels of image or logits, whichever is more.
         channels: usize,
     },
+    /// Numbers that features are not handed over in.
+    #[error("{place} is {found:?}, it must be f32, f16 or bf16")]
+    FeaturePrecision {
+        /// Of which feature.
+        place: String,
+        /// What it says.
+        found: String,
+    },
     /// Two tasks share an id.
     #[error("two tasks have the id {id}")]
     SameId {

@@ -345,8 +345,9 @@ fn builder(
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(threads)?;
     // An arena keeps what it ever had, in powers of two; without one, memory goes back to the
-    // system between operations.
-    let builder = match lean {
+    // system between operations. OpenVINO has its own for what happens inside a graph, so that an
+    // arena would hold inputs and outputs only, which are large and few.
+    let builder = match lean || request.device == Device::OpenVino {
         true => builder
             .with_memory_pattern(false)?
             .with_execution_providers([ep::CPU::default().with_arena_allocator(false).build()])?,
@@ -408,7 +409,7 @@ impl Engine for OrtEngine {
         let values = guard(engine, || {
             let outputs = match bound {
                 Some(bound) => bound.keep(session, &stop.run_options, inputs),
-                None => compute(session, &stop.run_options, inputs),
+                None => compute(session, &stop.run_options, &[], inputs),
             };
             outputs
                 .and_then(tensors)
@@ -422,7 +423,7 @@ impl Engine for OrtEngine {
         held: &Held<'_>,
         inputs: &[(&str, TensorView<'_>)],
     ) -> Result<Vec<(String, Tensor)>, RuntimeError> {
-        match held.of_ort().filter(|_| self.bound.is_some()) {
+        match held.of_ort() {
             Some(outputs) => self.copied(&outputs.values, inputs),
             None => self.run(&held.beside(inputs)?),
         }
@@ -449,8 +450,7 @@ impl OrtEngine {
         })
     }
 
-    /// Runs the session on `inputs`, and on what another session `held` if it is bound to a
-    /// device's memory; copies of the outputs.
+    /// Runs the session on `inputs` and on what another session `held`; copies of the outputs.
     fn copied(
         &mut self,
         held: &[(&str, DynTensor)],
@@ -466,9 +466,8 @@ impl OrtEngine {
         guard(name, || {
             let found = match bound {
                 Some(bound) => bound.run(session, &stop.run_options, held, inputs),
-                None => {
-                    compute(session, &stop.run_options, inputs).and_then(|outputs| copies(&outputs))
-                }
+                None => compute(session, &stop.run_options, held, inputs)
+                    .and_then(|outputs| copies(&outputs)),
             };
             found.map_err(|source| stop.error(name, source))
         })

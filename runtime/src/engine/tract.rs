@@ -6,7 +6,7 @@ use ndarray::ArrayD;
 use tract_linalg::multithread::Executor;
 use tract_onnx::prelude::{
     Arc, Datum, DatumType, Framework, InferenceFact, InferenceModel, InferenceModelExt, IntoTensor,
-    RunOptions, TValue, TVec, Tensor as TractTensor, TractResult, TypedRunnableModel,
+    RunOptions, TValue, TVec, Tensor as TractTensor, TractError, TractResult, TypedRunnableModel,
 };
 
 use super::{ComputedOn, Engine, EngineOptions, guard::guard, table::Opened};
@@ -188,6 +188,11 @@ fn from_tract(value: TValue) -> TractResult<Tensor> {
     let tensor = value.into_tensor();
     Ok(match tensor.datum_type() {
         DatumType::F32 => Tensor::F32(plain(tensor)?),
+        // Integers they would become zeros.
+        kind if kind.is_float() => {
+            let said = format!("an output is of type {kind:?}, which this engine does not hand on");
+            return Err(TractError::msg(said));
+        }
         _ => Tensor::I64(plain(tensor.cast_to::<i64>()?.into_owned())?),
     })
 }

@@ -45,6 +45,19 @@ pub(super) fn result(
     let elementwise = inputs.iter().copied().max_by_key(|shape| shape.elements());
     let Some(dims @ [outer, inner, kernel @ ..]) = weight.filter(|dims| dims.len() == 5) else {
         return match node.op_type.as_str() {
+            "Transpose" => {
+                let axes = [first.channels, first.zyx[0], first.zyx[1], first.zyx[2]];
+                let order = ints(node, "perm");
+                let at = |place: usize| {
+                    let from = order
+                        .get(place + 1)
+                        .and_then(|axis| usize::try_from(*axis).ok());
+                    let from = from.and_then(|axis| axes.get(axis.checked_sub(1)?));
+                    from.copied().unwrap_or(1)
+                };
+                let (channels, zyx) = (at(0), [at(1), at(2), at(3)]);
+                Some((Shape { channels, zyx }, 0))
+            }
             "Concat" => {
                 let channels = inputs.iter().map(|shape| shape.channels).sum();
                 Some((Shape { channels, ..first }, 0))
@@ -119,6 +132,17 @@ pub(super) fn product(dims: &[i64]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn channels_that_came_last_come_second_again() {
+        let waited = Shape {
+            channels: 8,
+            zyx: [4, 2, 5],
+        };
+        let node = NodeProto::new("Transpose", ["x"], ["y"]).attr_ints("perm", &[0, 4, 1, 2, 3]);
+        let (shape, flops) = result(&node, &[waited], None).unwrap();
+        assert_eq!((shape.channels, shape.zyx, flops), (5, [8, 4, 2], 0));
+    }
 
     #[test]
     fn strides_pads_and_transposes_change_the_grid() {

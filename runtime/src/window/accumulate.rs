@@ -1,18 +1,19 @@
-//! The weighted mean of overlapping windows, kept only where later windows can still touch it.
+//! The weighted means of overlapping windows, kept only where later windows can still touch them.
 
 use ndarray::{Array3, Array4, ArrayView3, ArrayView4, ArrayViewMut3, ArrayViewMut4, Axis, Zip, s};
 use rayon::prelude::*;
 
 use super::plan::Window;
 
-/// Sums of weighted probabilities and of weights over the planes from `first` on.
+/// Sums of weighted probabilities for several tasks, and of weights, over the planes from `first`
+/// on. The weights are the same for all tasks: the same windows lie over each.
 ///
-/// Memory: (classes + 1) × depth × y × x × 4 bytes on the resampled grid, where depth is that of
-/// a window, not of the volume. The sums are f32 as in nnU-Net v1 and are made in its order, so
-/// that near-ties fall the same way.
+/// Memory: (classes of all tasks + 1) × depth × y × x × 4 bytes on the resampled grid, where depth
+/// is that of a window, not of the volume. The sums are f32 as in nnU-Net v1 and are made in its
+/// order, so that near-ties fall the same way.
 pub(super) struct Accumulator {
-    /// (class, z, y, x).
-    sum: Array4<f32>,
+    /// For each task, (class, z, y, x).
+    sums: Vec<Array4<f32>>,
     /// (z, y, x).
     weight: Array3<f32>,
     /// Plane of the volume that lies at index 0.
@@ -20,39 +21,48 @@ pub(super) struct Accumulator {
 }
 
 impl Accumulator {
-    /// Empty sums for `classes` classes over planes of `plane` (y, x) voxels, `depth` at a time.
-    pub(super) fn new(classes: usize, depth: usize, plane: [usize; 2]) -> Accumulator {
+    /// Empty sums for tasks of `classes` classes each over planes of `plane` (y, x) voxels, `depth`
+    /// at a time.
+    pub(super) fn new(
+        classes: impl IntoIterator<Item = usize>,
+        depth: usize,
+        plane: [usize; 2],
+    ) -> Accumulator {
         let [y, x] = plane;
         Accumulator {
-            sum: Array4::zeros((classes, depth, y, x)),
+            sums: classes
+                .into_iter()
+                .map(|classes| Array4::zeros((classes, depth, y, x)))
+                .collect(),
             weight: Array3::zeros((depth, y, x)),
             first: 0,
         }
     }
 
-    /// Adds one window: `probabilities` (class, z, y, x) and `importance` (z, y, x), both of the
-    /// patch's extent. The window must lie within the planes that are kept.
+    /// Adds what one task found in one window: `probabilities` (class, z, y, x) and `importance`
+    /// (z, y, x), both of the patch's extent. The window must lie within the planes that are kept,
+    /// and [`Accumulator::weigh`] belongs to it.
     pub(super) fn add(
         &mut self,
         window: &Window,
+        task: usize,
         probabilities: ArrayView4<'_, f32>,
         importance: ArrayView3<'_, f32>,
     ) {
         let [z, y, x] = window.patch.clone();
         let probabilities = probabilities.slice_move(s![.., z, y, x]);
         let importance = in_patch(window, importance);
-        let (mut sum, mut weight) = self.at(window);
+        let mut sum = self.sum_at(window, task);
         // ndarray's own rayon support would pull in a second feature set; slabs collected into a
         // vector are enough.
         let slabs: Vec<_> = sum
             .axis_iter_mut(Axis(1))
-            .zip(weight.axis_iter_mut(Axis(0)))
             .zip(probabilities.axis_iter(Axis(1)))
             .zip(importance.axis_iter(Axis(0)))
             .collect();
         slabs
             .into_par_iter()
-            .for_each(|(((mut sum, mut weight), probabilities), importance)| {
+            .for_each(|((mut sum, probabilities), importance)| {
                 for (mut sum, probability) in sum
                     .axis_iter_mut(Axis(0))
                     .zip(probabilities.axis_iter(Axis(0)))
@@ -62,61 +72,89 @@ impl Accumulator {
                         .and(&importance)
                         .for_each(|sum, probability, importance| *sum += probability * importance);
                 }
-                weight += &importance;
             });
     }
 
-    /// Adds a window that holds nothing but background: the first class has probability 1.
-    pub(super) fn add_background(&mut self, window: &Window, importance: ArrayView3<'_, f32>) {
-        let importance = in_patch(window, importance);
-        let (mut sum, mut weight) = self.at(window);
-        let mut background = sum.index_axis_mut(Axis(0), 0);
-        background += &importance;
-        weight += &importance;
+    /// Adds the weight of a window that was, or will be, added for every task.
+    pub(super) fn weigh(&mut self, window: &Window, importance: ArrayView3<'_, f32>) {
+        let [z, y, x] = self.kept(window);
+        let mut weight = self.weight.slice_mut(s![z, y, x]);
+        weight += &in_patch(window, importance);
     }
 
-    /// The weighted means of the planes before `end`, (class, z, y, x), and the first of them.
+    /// Adds a window that holds nothing but background for any task, its weight too: the first
+    /// class has probability 1.
+    pub(super) fn add_background(&mut self, window: &Window, importance: ArrayView3<'_, f32>) {
+        for task in 0..self.sums.len() {
+            let mut sum = self.sum_at(window, task);
+            let mut background = sum.index_axis_mut(Axis(0), 0);
+            background += &in_patch(window, importance);
+        }
+        self.weigh(window, importance);
+    }
+
+    /// Hands `sink` the weighted means of the planes before `end`: the place of the task, the first
+    /// plane, and (class, z, y, x).
     ///
     /// No later window may touch them, and each of their voxels must have been in a window. There
     /// are none if all planes before `end` were taken already.
-    pub(super) fn take_until(&mut self, end: usize) -> Option<(usize, Array4<f32>)> {
-        let (classes, depth, y, x) = self.sum.dim();
+    ///
+    /// Errors: those of `sink`, with the first of which it ends.
+    pub(super) fn take_until<E>(
+        &mut self,
+        end: usize,
+        mut sink: impl FnMut(usize, usize, Array4<f32>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let depth = self.weight.len_of(Axis(0));
         let count = end.saturating_sub(self.first).min(depth);
         if count == 0 {
-            return None;
+            return Ok(());
         }
-        let mut means = Array4::zeros((classes, count, y, x));
-        let planes: Vec<_> = means
-            .axis_iter_mut(Axis(1))
-            .zip(self.sum.axis_iter(Axis(1)))
-            .zip(self.weight.axis_iter(Axis(0)))
-            .collect();
-        planes
-            .into_par_iter()
-            .for_each(|((mut mean, sum), weight)| {
-                for (mut mean, sum) in mean.outer_iter_mut().zip(sum.outer_iter()) {
-                    Zip::from(&mut mean)
-                        .and(&sum)
-                        .and(&weight)
-                        .for_each(|mean, sum, weight| *mean = sum / weight);
-                }
-            });
-        for mut class in self.sum.outer_iter_mut() {
-            move_up(&mut class, count);
+        for (task, sum) in self.sums.iter_mut().enumerate() {
+            let means = means(sum.view(), self.weight.view(), count);
+            for mut class in sum.outer_iter_mut() {
+                move_up(&mut class, count);
+            }
+            sink(task, self.first, means)?;
         }
         move_up(&mut self.weight.view_mut(), count);
-        let first = self.first;
         self.first += count;
-        Some((first, means))
+        Ok(())
     }
 
-    /// The sums and weights of the window's voxels.
-    fn at(&mut self, window: &Window) -> (ArrayViewMut4<'_, f32>, ArrayViewMut3<'_, f32>) {
-        let [z, y, x] = window.volume.clone();
-        let z = z.start - self.first..z.end - self.first;
-        let sum = self.sum.slice_mut(s![.., z.clone(), y.clone(), x.clone()]);
-        (sum, self.weight.slice_mut(s![z, y, x]))
+    /// The sums of a task at the window's voxels.
+    fn sum_at(&mut self, window: &Window, task: usize) -> ArrayViewMut4<'_, f32> {
+        let [z, y, x] = self.kept(window);
+        self.sums[task].slice_mut(s![.., z, y, x])
     }
+
+    /// Where the window's voxels are kept.
+    fn kept(&self, window: &Window) -> [std::ops::Range<usize>; 3] {
+        let [z, y, x] = window.volume.clone();
+        [z.start - self.first..z.end - self.first, y, x]
+    }
+}
+
+/// The weighted means of the first `count` planes.
+fn means(sum: ArrayView4<'_, f32>, weight: ArrayView3<'_, f32>, count: usize) -> Array4<f32> {
+    let (classes, _, y, x) = sum.dim();
+    let mut means = Array4::zeros((classes, count, y, x));
+    let planes: Vec<_> = means
+        .axis_iter_mut(Axis(1))
+        .zip(sum.axis_iter(Axis(1)))
+        .zip(weight.axis_iter(Axis(0)))
+        .collect();
+    planes
+        .into_par_iter()
+        .for_each(|((mut mean, sum), weight)| {
+            for (mut mean, sum) in mean.outer_iter_mut().zip(sum.outer_iter()) {
+                Zip::from(&mut mean)
+                    .and(&sum)
+                    .and(&weight)
+                    .for_each(|mean, sum, weight| *mean = sum / weight);
+            }
+        });
+    means
 }
 
 fn in_patch<'a>(window: &Window, importance: ArrayView3<'a, f32>) -> ArrayView3<'a, f32> {
@@ -144,9 +182,20 @@ mod tests {
 
     use super::*;
 
+    /// Task, first plane and means of everything that is taken.
+    fn taken(sums: &mut Accumulator, end: usize) -> Vec<(usize, usize, Array4<f32>)> {
+        let mut taken = Vec::new();
+        let sink = |task, first, means| {
+            taken.push((task, first, means));
+            Ok::<_, std::convert::Infallible>(())
+        };
+        sums.take_until(end, sink).unwrap();
+        taken
+    }
+
     #[test]
     fn overlapping_windows_give_their_weighted_mean() {
-        let mut sums = Accumulator::new(1, 1, [1, 3]);
+        let mut sums = Accumulator::new([1], 1, [1, 3]);
         let window = |x: std::ops::Range<usize>| Window {
             volume: [0..1, 0..1, x],
             patch: [0..1, 0..1, 0..2],
@@ -154,38 +203,63 @@ mod tests {
         let importance = Array::from_shape_vec((1, 1, 2), vec![1.0, 3.0]).unwrap();
         let left = Array::from_shape_vec((1, 1, 1, 2), vec![0.0, 1.0]).unwrap();
         let right = Array::from_shape_vec((1, 1, 1, 2), vec![0.2, 0.4]).unwrap();
-        sums.add(&window(0..2), left.view(), importance.view());
-        sums.add(&window(1..3), right.view(), importance.view());
-        let (first, mean) = sums.take_until(1).unwrap();
+        for (x, found) in [(0..2, left), (1..3, right)] {
+            sums.add(&window(x.clone()), 0, found.view(), importance.view());
+            sums.weigh(&window(x), importance.view());
+        }
+        let (_, first, mean) = taken(&mut sums, 1).remove(0);
         assert_eq!(first, 0);
         assert_eq!(mean[[0, 0, 0, 0]], 0.0);
         assert!((mean[[0, 0, 0, 1]] - (3.0 * 1.0 + 0.2) / 4.0).abs() < 1e-6);
         assert!((mean[[0, 0, 0, 2]] - 0.4).abs() < 1e-6);
-        assert!(sums.take_until(1).is_none());
+        assert!(taken(&mut sums, 1).is_empty());
     }
 
     #[test]
     fn finished_planes_leave_and_the_others_move_up() {
-        let mut sums = Accumulator::new(2, 3, [1, 1]);
+        let mut sums = Accumulator::new([2], 3, [1, 1]);
         let window = |z: usize| Window {
             volume: [z..z + 3, 0..1, 0..1],
             patch: [0..3, 0..1, 0..1],
         };
         let importance = Array3::from_elem((3, 1, 1), 2.0);
         let ramp = Array4::from_shape_fn((2, 3, 1, 1), |(class, z, _, _)| (10 * class + z) as f32);
-        sums.add(&window(0), ramp.view(), importance.view());
-        let (_, mean) = sums.take_until(2).unwrap();
+        sums.add(&window(0), 0, ramp.view(), importance.view());
+        sums.weigh(&window(0), importance.view());
+        let (_, _, mean) = taken(&mut sums, 2).remove(0);
         assert_eq!(
             mean.iter().copied().collect::<Vec<_>>(),
             [0.0, 1.0, 10.0, 11.0]
         );
         // Plane 2 was in the first window and is in the second, planes 3 and 4 are new.
         sums.add_background(&window(2), importance.view());
-        let (first, mean) = sums.take_until(9).unwrap();
+        let (_, first, mean) = taken(&mut sums, 9).remove(0);
         assert_eq!(first, 2);
         let background: Vec<f32> = mean.index_axis(Axis(0), 0).iter().copied().collect();
         assert_eq!(background, [1.5, 1.0, 1.0]);
         let other: Vec<f32> = mean.index_axis(Axis(0), 1).iter().copied().collect();
         assert_eq!(other, [6.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn tasks_share_weights_and_nothing_else() {
+        let mut sums = Accumulator::new([1, 2], 1, [1, 1]);
+        let window = Window {
+            volume: [0..1, 0..1, 0..1],
+            patch: [0..1, 0..1, 0..1],
+        };
+        let importance = Array3::from_elem((1, 1, 1), 2.0);
+        let few = Array4::from_elem((1, 1, 1, 1), 0.5);
+        let more = Array4::from_elem((2, 1, 1, 1), 0.25);
+        for (task, found) in [(0, few), (1, more)] {
+            sums.add(&window, task, found.view(), importance.view());
+        }
+        sums.weigh(&window, importance.view());
+        sums.add_background(&window, importance.view());
+        let means: Vec<Vec<f32>> = taken(&mut sums, 1)
+            .into_iter()
+            .map(|(_, _, mean)| mean.into_iter().collect())
+            .collect();
+        assert_eq!(means, [vec![0.75], vec![0.625, 0.125]]);
     }
 }

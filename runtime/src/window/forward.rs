@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ndarray::{Array4, Array5, ArrayView4, ArrayView5, ArrayViewMut3, Axis, s};
+use ndarray::{Array4, Array5, ArrayView4, ArrayView5, ArrayViewMut3, ArrayViewMut4, Axis, Zip, s};
 use rayon::prelude::*;
 use uniseg_onnx::{Manifest, Task};
 
@@ -25,8 +25,9 @@ pub(super) struct Forward<'a> {
     batch: usize,
     /// Network input, [batch, slots, D, H, W]; the slots of other tasks stay zero.
     image: Array5<f32>,
-    /// For each task, the sum of a window's views so far, (class, z, y, x).
-    sums: Vec<Array4<f32>>,
+    /// For each task its classes, and the sum of a window's views so far, (class, z, y, x): made
+    /// when a window with more than one view first needs it.
+    sums: Vec<(usize, Option<Array4<f32>>)>,
     /// Time inside the predictor.
     pub(super) network_time: Duration,
 }
@@ -76,10 +77,7 @@ impl<'a> Forward<'a> {
             tasks: tasks.iter().map(|task| task.id).collect(),
             batch,
             image: Array5::zeros((batch, network.slots, d, h, w)),
-            sums: tasks
-                .iter()
-                .map(|task| Array4::zeros((task.labels.len(), d, h, w)))
-                .collect(),
+            sums: tasks.iter().map(|task| (task.labels.len(), None)).collect(),
             network_time: Duration::ZERO,
         })
     }
@@ -143,30 +141,37 @@ impl<'a> Forward<'a> {
             ..
         } = self;
         let name = predictor.name().to_owned();
-        let share = 1.0 / views.len() as f32;
         let mut outside = Duration::ZERO;
         let begin = Instant::now();
         let image: ArrayView5<'_, f32> = image.slice(s![..count, .., .., .., ..]);
-        let result = predictor.logits(image, tasks, &mut |task, logits| {
+        let result = predictor.logits(image, tasks, &mut |task, mut logits| {
             let consumed = Instant::now();
-            for (item, mut logits) in (start..).zip(logits.outer_iter()) {
+            let (classes, sum) = &mut sums[task];
+            for (item, mut logits) in (start..).zip(logits.outer_iter_mut()) {
                 if item < done[task] {
                     continue;
                 }
                 let (window, view) = (item / views.len(), item % views.len());
-                if view == 0 {
-                    sums[task].fill(0.0);
-                }
-                for axis in flipped(views[view]) {
-                    logits.invert_axis(Axis(axis + 1));
-                }
-                if !add_softmax(&mut sums[task], logits, share) {
+                if !softmax(logits.view_mut()) {
                     return Err(RuntimeError::NotFinite {
                         engine: name.clone(),
                     });
                 }
-                if view + 1 == views.len() {
-                    each(window, task, sums[task].view());
+                let mut found = logits.slice_move(s![..*classes, .., .., ..]);
+                if views.len() == 1 {
+                    each(window, task, found.view());
+                } else {
+                    let sum = sum.get_or_insert_with(|| Array4::zeros(found.dim()));
+                    if view == 0 {
+                        sum.fill(0.0);
+                    }
+                    for axis in flipped(views[view]) {
+                        found.invert_axis(Axis(axis + 1));
+                    }
+                    add_share(sum, found.view(), 1.0 / views.len() as f32);
+                    if view + 1 == views.len() {
+                        each(window, task, sum.view());
+                    }
                 }
                 done[task] = item + 1;
             }
@@ -219,20 +224,16 @@ fn flipped(flips: [bool; 3]) -> impl Iterator<Item = usize> {
     (0..3).filter(move |&axis| flips[axis])
 }
 
-/// Adds `share` times the soft-max of `logits` (all classes, z, y, x) to the classes of `sum`.
-/// False if a value is not finite.
-fn add_softmax(sum: &mut Array4<f32>, logits: ArrayView4<'_, f32>, share: f32) -> bool {
-    let slabs: Vec<_> = sum
-        .axis_iter_mut(Axis(1))
-        .zip(logits.axis_iter(Axis(1)))
-        .collect();
+/// Replaces `logits` (all classes, z, y, x) by their soft-max. False if a value is not finite.
+fn softmax(mut logits: ArrayViewMut4<'_, f32>) -> bool {
+    let slabs: Vec<_> = logits.axis_iter_mut(Axis(1)).collect();
     slabs
         .into_par_iter()
-        .map(|(mut sum, logits)| {
+        .map(|mut logits| {
             let width = logits.shape()[2];
             let (mut highest, mut total) = (vec![0.0f32; width], vec![0.0f32; width]);
             let mut finite = true;
-            for (mut sum, logits) in sum.axis_iter_mut(Axis(1)).zip(logits.axis_iter(Axis(1))) {
+            for mut logits in logits.axis_iter_mut(Axis(1)) {
                 highest.fill(f32::NEG_INFINITY);
                 total.fill(0.0);
                 for row in logits.outer_iter() {
@@ -240,16 +241,15 @@ fn add_softmax(sum: &mut Array4<f32>, logits: ArrayView4<'_, f32>, share: f32) -
                         *highest = highest.max(logit);
                     }
                 }
-                for row in logits.outer_iter() {
-                    for ((total, &highest), &logit) in total.iter_mut().zip(&highest).zip(row) {
-                        *total += (logit - highest).exp();
+                for mut row in logits.outer_iter_mut() {
+                    for ((total, &highest), logit) in total.iter_mut().zip(&highest).zip(&mut row) {
+                        *logit = (*logit - highest).exp();
+                        *total += *logit;
                     }
                 }
-                for (mut sum, row) in sum.outer_iter_mut().zip(logits.outer_iter()) {
-                    for (((sum, &logit), &highest), &total) in
-                        sum.iter_mut().zip(row).zip(&highest).zip(&total)
-                    {
-                        *sum += (logit - highest).exp() / total * share;
+                for mut row in logits.outer_iter_mut() {
+                    for (&total, value) in total.iter().zip(&mut row) {
+                        *value /= total;
                     }
                 }
                 finite &= total.iter().all(|total| total.is_finite());
@@ -257,6 +257,19 @@ fn add_softmax(sum: &mut Array4<f32>, logits: ArrayView4<'_, f32>, share: f32) -
             finite
         })
         .reduce(|| true, |a, b| a & b)
+}
+
+/// Adds `share` times the probabilities of a view (class, z, y, x) to `sum`.
+fn add_share(sum: &mut Array4<f32>, view: ArrayView4<'_, f32>, share: f32) {
+    let planes: Vec<_> = sum
+        .axis_iter_mut(Axis(1))
+        .zip(view.axis_iter(Axis(1)))
+        .collect();
+    planes.into_par_iter().for_each(|(mut sum, view)| {
+        Zip::from(&mut sum)
+            .and(&view)
+            .for_each(|sum, probability| *sum += probability * share);
+    });
 }
 
 #[cfg(test)]
@@ -279,13 +292,12 @@ mod tests {
     }
 
     #[test]
-    fn softmax_runs_over_all_classes_and_keeps_the_first() {
+    fn softmax_runs_over_all_classes() {
         let mut logits = Array4::zeros((3, 1, 1, 2));
         logits[[2, 0, 0, 1]] = 2f32.ln();
-        let mut sum = Array4::zeros((2, 1, 1, 2));
-        assert!(add_softmax(&mut sum, logits.view(), 1.0));
-        assert!((sum[[0, 0, 0, 0]] - 1.0 / 3.0).abs() < 1e-6);
-        assert!((sum[[1, 0, 0, 1]] - 0.25).abs() < 1e-6);
+        assert!(softmax(logits.view_mut()));
+        assert!((logits[[0, 0, 0, 0]] - 1.0 / 3.0).abs() < 1e-6);
+        assert!((logits[[1, 0, 0, 1]] - 0.25).abs() < 1e-6);
     }
 
     #[test]
@@ -293,11 +305,7 @@ mod tests {
         for bad in [f32::NAN, f32::INFINITY] {
             let mut logits = Array4::zeros((2, 1, 1, 2));
             logits[[1, 0, 0, 0]] = bad;
-            assert!(!add_softmax(
-                &mut Array4::zeros((2, 1, 1, 2)),
-                logits.view(),
-                1.0
-            ));
+            assert!(!softmax(logits.view_mut()));
         }
     }
 }

@@ -4,7 +4,7 @@ use anyhow::{bail, ensure};
 use clap::{Args, ValueEnum};
 use uniseg::bridge::{self, BridgeError, Compiled, Request};
 use uniseg::calibration::{Source, VolumeCalibrator};
-use uniseg_export::{Calibrator, Precision, Range};
+use uniseg_export::{Calibrator, Handover, Precision, Range};
 use uniseg_runtime::{Accuracy, Model, Pieces, Sample, accuracy};
 use uniseg_train::Checkpoint;
 
@@ -114,6 +114,7 @@ impl PrecisionArgs {
         }
         let at_full = Request {
             precision: Precision::F32,
+            features: Handover::default(),
             ..request.clone()
         };
         let reference = form.compile(checkpoint, &at_full, [None, None])?;
@@ -122,7 +123,8 @@ impl PrecisionArgs {
         let calibrate = self.samples(full.model(), &self.calibrate)?;
         let check = self.samples(full.model(), &self.check)?;
         let compiled = match precision {
-            Precision::F32 => reference,
+            Precision::F32 if request.features == at_full.features => reference,
+            Precision::F32 => form.compile(checkpoint, request, [None, None])?,
             _ => {
                 let calibrator = |encoder| VolumeCalibrator {
                     pieces: &full,

@@ -19,6 +19,12 @@ impl Findings {
                 place: format!("{place}.name"),
                 name: feature.name.clone(),
             });
+            self.check(feature.data_type().is_some(), || {
+                ManifestFault::FeaturePrecision {
+                    place: format!("{place}.precision"),
+                    found: feature.precision.clone(),
+                }
+            });
             let elements = feature
                 .shape
                 .iter()
@@ -32,6 +38,39 @@ impl Findings {
         }
         if let Part::Decoder { encoder_sha256, .. } = part {
             self.digest("network.part.encoder_sha256", encoder_sha256);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::findings;
+    use crate::{Feature, Part, sample};
+
+    #[test]
+    fn features_are_floats_of_three_kinds() {
+        for (precision, said) in [
+            ("f32", ""),
+            ("f16", ""),
+            ("bf16", ""),
+            (
+                "i8",
+                "network.part.features[0].precision is \"i8\", it must be f32, f16 or bf16",
+            ),
+        ] {
+            let mut manifest = sample::tiny_manifest();
+            manifest.network.part = Part::Encoder {
+                features: vec![Feature {
+                    name: "deep".to_owned(),
+                    shape: vec![2, 3],
+                    precision: precision.to_owned(),
+                }],
+            };
+            let found: Vec<String> = findings(&manifest)
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            assert_eq!(found.join("\n"), said);
         }
     }
 }

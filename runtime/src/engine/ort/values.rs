@@ -47,10 +47,12 @@ pub(super) fn copies(outputs: &SessionOutputs<'_>) -> ::ort::Result<Vec<(String,
         .collect()
 }
 
-/// Runs a session on tensors where they lie; ONNX Runtime allocates the outputs.
+/// Runs a session on tensors where they lie, also on those that another session `held`, whatever
+/// their type is; ONNX Runtime allocates the outputs.
 pub(super) fn compute<'r>(
     session: &'r mut Session,
     run_options: &'r RunOptions<NoSelectedOutputs>,
+    held: &[(&str, DynTensor)],
     inputs: &[(&str, TensorView<'_>)],
 ) -> ::ort::Result<SessionOutputs<'r>> {
     let contiguous: Vec<(&str, Contiguous<'_>)> = inputs
@@ -60,6 +62,7 @@ pub(super) fn compute<'r>(
             TensorView::I64(array) => (*name, Contiguous::I64(array.as_standard_layout())),
         })
         .collect();
+    let held = held.iter().map(|(name, value)| Ok((*name, value.into())));
     let values: Vec<(&str, SessionInputValue<'_>)> = contiguous
         .iter()
         .map(|(name, tensor)| {
@@ -69,6 +72,7 @@ pub(super) fn compute<'r>(
             };
             Ok((*name, value))
         })
+        .chain(held)
         .collect::<::ort::Result<_>>()?;
     session.run_with_options(values, run_options)
 }
