@@ -201,5 +201,18 @@ pub fn open_engine(model: &Model, options: &EngineOptions) -> Result<OpenedEngin
     })
 }
 
+/// What [`open_engine`] would compute `model` on, without opening anything: to know what it takes
+/// before it is taken. A library that turns out to be unusable may make it another.
+///
+/// Errors: those of [`open_engine`] that show before a library is loaded.
+pub fn planned_engine(model: &Model, options: &EngineOptions) -> Result<ComputedOn, RuntimeError> {
+    for row in table::rows(options.kind) {
+        if let Some(on) = (row.planned)(model, options)? {
+            return Ok(on);
+        }
+    }
+    Ok(ComputedOn::default())
+}
+
 #[cfg(test)]
 mod tests;

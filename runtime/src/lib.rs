@@ -59,10 +59,10 @@ pub use compare::{
 pub use device::{ConvSearch, Device, Precision, UnknownName};
 pub use engine::{
     ComputedOn, CudaOptions, Engine, EngineKind, EngineOptions, Held, LibraryProbe, OpenedEngine,
-    ProviderProbe, open_engine, probe_library,
+    ProviderProbe, open_engine, planned_engine, probe_library,
 };
 pub use error::{Cause, RuntimeError, sentence};
-pub use footprint::Footprint;
+pub use footprint::{Footprint, Keeping};
 pub use forward::forward;
 pub use library::{
     Candidate, CudaLibrary, Flavour, InstallStep, LibraryError, LibrarySource, OrtLibrary, Problem,
@@ -75,7 +75,7 @@ pub use merge::{MERGED_VERSION, Merge, MergedLabel, MergedTable};
 pub use model::Model;
 pub use output::{write_labels, write_merged, write_statistics};
 pub use peak::{Peak, measure_peak, peak_memory_bytes};
-pub use pieces::{Engines, Pieces};
+pub use pieces::{Engines, Pieces, PiecesOn};
 pub use predictor::{EachTask, Predictor, WholeModel};
 pub use sample::{Sample, sample_windows};
 pub use statistics::{LabelStatistics, STATISTICS_VERSION, Statistics};

@@ -4,7 +4,9 @@ use std::{fmt, num::NonZeroUsize, str::FromStr};
 
 use uniseg_onnx::{Normalization, Task, ZScoreScope};
 
-use crate::{Case, Footprint, Model, Pieces, RuntimeError, WindowOptions, group_tasks};
+use crate::{
+    Case, ComputedOn, Keeping, Model, Pieces, PiecesOn, RuntimeError, WindowOptions, group_tasks,
+};
 
 /// Bytes of a voxel of an image, and of a label map.
 const FLOAT: u64 = 4;
@@ -13,8 +15,8 @@ const LABEL: u64 = 2;
 /// What a process of this program holds before it has read anything.
 const PROCESS: u64 = 96 << 20;
 
-/// An engine's working space beside weights and activations, as a share of the activations.
-const WORKING_SHARE: f64 = 0.25;
+/// What OpenVINO's libraries hold once they are loaded.
+const OPENVINO: u64 = 64 << 20;
 
 /// A number of bytes, as in `4G`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +53,8 @@ impl fmt::Display for MemoryBound {
 pub struct MemoryUse<'a> {
     /// The network.
     pub pieces: &'a Pieces,
+    /// What it is computed on.
+    pub on: PiecesOn,
     /// Its tasks, in groups one after another.
     pub tasks: &'a [&'a Task],
     /// How the window moves.
@@ -79,9 +83,12 @@ pub struct MemoryEstimate {
     pub labels: u64,
     /// Label maps that are done: those that wait, and the merged one.
     pub done: u64,
-    /// Weights; of a pair, of both halves.
+    /// Reading the weights, while that lasts; of a pair, of both halves.
+    pub opening: u64,
+    /// What is kept of the weights; of a pair, of both halves.
     pub weights: u64,
-    /// One call of the network; of a pair, of the half that needs more.
+    /// One call of the network; of a pair, of the half that needs more, or of both where each half
+    /// keeps the memory that it computes in.
     pub network: u64,
 }
 
@@ -126,6 +133,9 @@ impl MemoryEstimate {
             sums = sums.max(FLOAT * (group_sums + weight + 3 * slab));
             most = most.max(group.len() as u64);
         }
+        let main = Running::of(work.pieces.model(), work.on.main);
+        let encoder = work.pieces.encoder();
+        let encoder = encoder.map(|encoder| Running::of(encoder, work.on.encoder));
         MemoryEstimate {
             images,
             resampling,
@@ -133,17 +143,19 @@ impl MemoryEstimate {
             sums,
             labels: LABEL * voxels * most,
             done: LABEL * voxels * (work.waiting as u64 + u64::from(work.merged)),
-            weights: weights(work.pieces),
-            network: network(work.pieces, work.options.batch.get() as u64),
+            opening: opening(&main, encoder.as_ref()),
+            weights: main.weights() + encoder.as_ref().map_or(0, Running::weights),
+            network: network(&main, encoder.as_ref(), work.options.batch.get() as u64),
         }
     }
 
     /// The most that is there at one time.
     pub fn peak(&self) -> u64 {
-        let always = PROCESS + self.images + self.prepared + self.done + self.weights;
-        let preparing = always + self.resampling;
-        let running = always + self.sums + self.labels + self.network;
-        preparing.max(running)
+        let always = PROCESS + self.images + self.prepared + self.done;
+        let opening = always + self.opening;
+        let preparing = always + self.weights + self.resampling;
+        let running = always + self.weights + self.sums + self.labels + self.network;
+        opening.max(preparing).max(running)
     }
 }
 
@@ -176,28 +188,74 @@ fn mask(task: &Task, voxels: u64) -> u64 {
     u64::from(needed) * (2 + FLOAT) * voxels
 }
 
-/// What an engine keeps of the file's weights: them, and a copy in the order that its products
-/// like.
-fn weights(pieces: &Pieces) -> u64 {
-    let of = |model: &Model| model.file_bytes() + 2 * model.footprint().weight_bytes;
-    of(pieces.model()) + pieces.encoder().map_or(0, of)
+/// A model and how its engine keeps what it computes.
+struct Running<'a> {
+    model: &'a Model,
+    keeping: Keeping,
+}
+
+impl Running<'_> {
+    fn of(model: &Model, on: ComputedOn) -> Running<'_> {
+        let keeping = Keeping::on(on);
+        Running { model, keeping }
+    }
+
+    /// What is kept of the file's weights, and of the engine's own libraries.
+    fn weights(&self) -> u64 {
+        let (file, floats) = (self.model.file_bytes(), self.model.footprint().weight_bytes);
+        match self.keeping {
+            // Them, and a copy in the order that its products like.
+            Keeping::Apart => file + 2 * floats,
+            Keeping::Joined { float } => OPENVINO + file + floats * float / FLOAT,
+        }
+    }
+
+    /// What reading the weights takes, more than [`Running::weights`] for a moment.
+    fn opening(&self) -> u64 {
+        let (file, floats) = (self.model.file_bytes(), self.model.footprint().weight_bytes);
+        match self.keeping {
+            Keeping::Apart => file + 2 * floats,
+            Keeping::Joined { .. } => OPENVINO + file + 3 * floats,
+        }
+    }
+
+    /// A call with one window: what is computed, and the working space of operations.
+    fn call(&self) -> u64 {
+        let alive = self.model.footprint().alive(self.keeping);
+        alive
+            + match self.keeping {
+                Keeping::Apart => alive / 4,
+                Keeping::Joined { .. } => alive / 8,
+            }
+    }
+}
+
+/// Reading the weights: one half after the other, both files at hand.
+fn opening(main: &Running<'_>, encoder: Option<&Running<'_>>) -> u64 {
+    let Some(encoder) = encoder else {
+        return main.opening();
+    };
+    let first = main.opening() + encoder.model.file_bytes();
+    let second = main.weights() + main.model.file_bytes() + encoder.opening();
+    first.max(second)
 }
 
 /// A call of the network with `batch` windows.
-fn network(pieces: &Pieces, batch: u64) -> u64 {
-    let main = pieces.model();
-    let batch = if main.batches() { batch } else { 1 };
-    let running = |found: &Footprint| {
-        let working = (found.activation_bytes as f64 * WORKING_SHARE) as u64;
-        batch * (found.activation_bytes + working)
-    };
+fn network(main: &Running<'_>, encoder: Option<&Running<'_>>, batch: u64) -> u64 {
+    let batch = if main.model.batches() { batch } else { 1 };
     // Logits are copied out of the engine before it forgets its own.
-    let decoding = running(main.footprint()) + batch * main.footprint().output_bytes;
-    match pieces.encoder() {
-        None => decoding,
+    let decoding = main.call() + main.model.footprint().output_bytes;
+    let one = match (encoder, main.keeping) {
+        (None, _) => decoding,
         // The features are lent to the decoder; its inputs are part of its activations.
-        Some(encoder) => decoding.max(running(encoder.footprint())),
-    }
+        (Some(encoder), Keeping::Apart) => decoding.max(encoder.call()),
+        // Each half keeps the memory that it computes in.
+        (Some(encoder), Keeping::Joined { .. }) => {
+            let features = encoder.model.footprint().output_bytes;
+            decoding + encoder.call().saturating_sub(features)
+        }
+    };
+    batch * one
 }
 
 /// Lowers the batch, then the number of tasks that run together, until the case fits into `bound`.
@@ -241,11 +299,21 @@ mod tests {
     use uniseg_onnx::sample;
 
     use super::*;
+    use crate::{Device, Precision};
+
+    const CPU: ComputedOn = ComputedOn {
+        device: Device::Cpu,
+        precision: Precision::F32,
+    };
 
     /// One task after another, one window at a time.
     fn work<'a>(pieces: &'a Pieces, tasks: &'a [&'a Task]) -> MemoryUse<'a> {
         MemoryUse {
             pieces,
+            on: PiecesOn {
+                main: CPU,
+                encoder: CPU,
+            },
             tasks,
             options: WindowOptions::of(pieces.model().manifest()),
             together: 1,
@@ -314,6 +382,61 @@ mod tests {
         assert_eq!(fit_memory(bound, three, &case).unwrap().together, 2);
         let bound = MemoryBound(together.peak());
         assert_eq!(fit_memory(bound, three, &case).unwrap().together, 3);
+    }
+
+    #[test]
+    fn what_computes_decides_what_weights_and_a_call_take() {
+        let tiny = || Model::from(sample::tiny_artefact());
+        let (whole, pair) = (Pieces::from(tiny()), Pieces::of(tiny(), Some(tiny())));
+        let openvino = ComputedOn {
+            device: Device::OpenVino,
+            ..CPU
+        };
+        let (file, weights, logits) = (tiny().file_bytes(), 12 * 4, 24 * 3 * 4);
+        // Image, scores and logits; the image in the engine's order, too.
+        let (apart, joined) = (24 * 8 * 4 * 5 / 4, 24 * 10 * 4 * 9 / 8);
+        for (pieces, on, opening, kept, network) in [
+            (
+                &whole,
+                CPU,
+                file + 2 * weights,
+                file + 2 * weights,
+                apart + logits,
+            ),
+            (
+                &pair,
+                CPU,
+                3 * file + 4 * weights,
+                2 * (file + 2 * weights),
+                apart + logits,
+            ),
+            (
+                &whole,
+                openvino,
+                OPENVINO + file + 3 * weights,
+                OPENVINO + file + weights,
+                joined + logits,
+            ),
+            (
+                &pair,
+                openvino,
+                2 * OPENVINO + 3 * file + 4 * weights,
+                2 * (OPENVINO + file + weights),
+                joined + logits + joined - logits,
+            ),
+        ] {
+            let tasks = [&pieces.model().manifest().tasks[0]];
+            let work = MemoryUse {
+                on: PiecesOn {
+                    main: on,
+                    encoder: on,
+                },
+                ..work(pieces, &tasks)
+            };
+            let found = MemoryEstimate::of(&work, &case(20));
+            let found = (found.opening, found.weights, found.network);
+            assert_eq!(found, (opening, kept, network), "{on}");
+        }
     }
 
     #[test]

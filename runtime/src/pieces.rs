@@ -7,7 +7,7 @@ use uniseg_onnx::{Network, Part};
 
 use crate::{
     ComputedOn, EachTask, Engine, EngineOptions, Held, Model, Predictor, RuntimeError, TensorView,
-    WholeModel, forward::logits, open_engine,
+    WholeModel, forward::logits, open_engine, planned_engine,
 };
 
 /// Ends of the names of a pair's files.
@@ -92,6 +92,19 @@ impl Pieces {
         }
     }
 
+    /// What [`Pieces::open_engines`] would compute on: see [`planned_engine`].
+    ///
+    /// Errors: those of [`planned_engine`].
+    pub fn planned_on(&self, options: &EngineOptions) -> Result<PiecesOn, RuntimeError> {
+        let main = planned_engine(&self.main, options)?;
+        let encoder = self.encoder.as_ref();
+        let encoder = encoder.map(|encoder| planned_engine(encoder, options));
+        Ok(PiecesOn {
+            main,
+            encoder: encoder.transpose()?.unwrap_or(main),
+        })
+    }
+
     /// Opens the engines that the pieces run in.
     ///
     /// Errors: those of [`open_engine`].
@@ -131,6 +144,15 @@ fn partner(path: &Path, own: &str, other: &str) -> Result<PathBuf, RuntimeError>
         })
 }
 
+/// What the pieces of a network are computed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PiecesOn {
+    /// The whole network, or the decoder.
+    pub main: ComputedOn,
+    /// The encoder; of a whole network, the same.
+    pub encoder: ComputedOn,
+}
+
 /// The engines of a network, ready to run.
 pub struct Engines {
     network: Network,
@@ -150,6 +172,16 @@ impl Engines {
     /// What they compute on.
     pub fn computed_on(&self) -> ComputedOn {
         self.main.computed_on()
+    }
+
+    /// The same for each piece.
+    pub fn pieces_on(&self) -> PiecesOn {
+        let main = self.main.computed_on();
+        let encoder = self.encoder.as_ref();
+        PiecesOn {
+            main,
+            encoder: encoder.map_or(main, |encoder| encoder.computed_on()),
+        }
     }
 
     /// What computes the logits of windows.

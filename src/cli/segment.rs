@@ -15,8 +15,8 @@ use uniseg_imaging::ndarray::Array3;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
     CancelToken, Case, EngineKind, EngineOptions, Engines, MemoryBound, MemoryUse, Merge,
-    MergedTable, Model, Pieces, Request, RuntimeError, Segmentation, Shard, WindowOptions,
-    find_cases, fit_memory, group_tasks, select_tasks, write_merged,
+    MergedTable, Model, Pieces, PiecesOn, Request, RuntimeError, Segmentation, Shard,
+    WindowOptions, find_cases, fit_memory, group_tasks, select_tasks, write_merged,
 };
 
 use self::outputs::Outputs;
@@ -151,9 +151,16 @@ impl Segment {
             })?,
             _ => (read()?, Computing::Files(files.into())),
         };
-        let (options, together) = self.fit(&pieces, &case, &choice.tasks, options, 0)?;
+        let on = computing.on(self)?;
+        let mut fitted = self.fit(&pieces, on, &case, &choice.tasks, options, 0)?;
         let mut merge = self.merge(&choice.tasks, &case)?;
         let mut engines = computing.open(self, &cancel)?;
+        if engines.pieces_on() != on {
+            // What was planned could not be used.
+            let on = engines.pieces_on();
+            fitted = self.fit(&pieces, on, &case, &choice.tasks, options, 0)?;
+        }
+        let (options, together) = fitted;
         let mut predictor = engines.predictor();
         let tasks: Vec<&Task> = choice.tasks.iter().collect();
         let mut failed = 0;
@@ -226,6 +233,7 @@ impl Segment {
     fn fit(
         &self,
         pieces: &Pieces,
+        on: PiecesOn,
         case: &Case,
         tasks: &[Task],
         options: WindowOptions,
@@ -238,6 +246,7 @@ impl Segment {
         let tasks: Vec<&Task> = tasks.iter().collect();
         let work = MemoryUse {
             pieces,
+            on,
             tasks: &tasks,
             options,
             together,
@@ -258,14 +267,18 @@ impl Segment {
         Ok((fitted.options, fitted.together))
     }
 
+    fn engine_options(&self) -> EngineOptions {
+        let kind: EngineKind = self.engine.into();
+        self.engine_args.options(kind)
+    }
+
     /// Engines that stop when `cancel` says so, and that are thrifty within a bound. The files are
     /// not needed any more.
     fn open(&self, files: Pieces, cancel: &CancelToken) -> anyhow::Result<Engines> {
-        let kind: EngineKind = self.engine.into();
         let engines = files.open_engines(&EngineOptions {
             lean: self.memory.is_some(),
             cancel: cancel.clone(),
-            ..self.engine_args.options(kind)
+            ..self.engine_options()
         })?;
         if let Some(note) = &engines.note {
             report::note(note);
@@ -291,6 +304,14 @@ enum Computing {
 }
 
 impl Computing {
+    /// What it computes on, or would once it is opened.
+    fn on(&self, command: &Segment) -> Result<PiecesOn, RuntimeError> {
+        match self {
+            Self::Files(files) => files.planned_on(&command.engine_options()),
+            Self::Engines(engines) => Ok(engines.pieces_on()),
+        }
+    }
+
     fn open(self, command: &Segment, cancel: &CancelToken) -> anyhow::Result<Engines> {
         match self {
             Self::Files(files) => command.open(*files, cancel),

@@ -85,6 +85,23 @@ impl Stop {
     }
 }
 
+/// What [`open`] would compute on; nothing if no library is found.
+pub(super) fn planned(
+    model: &Model,
+    options: &EngineOptions,
+) -> Result<Option<ComputedOn>, RuntimeError> {
+    let choice = Choice::of(model, options);
+    let Some(library) = choice.library()? else {
+        return Ok(None);
+    };
+    let device = match choice.device {
+        Device::Auto => Device::of_flavour(library.flavour()),
+        named => named,
+    };
+    let precision = providers::precision(device, choice.precision, model.stored_precision())?;
+    Ok(Some(ComputedOn { device, precision }))
+}
+
 /// Opens `model` if a library is found. One that was named by the user must load, and a device that
 /// was named must be there; a library that was merely found may be unusable, which is a reason to go
 /// on without it.

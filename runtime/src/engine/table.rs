@@ -1,11 +1,13 @@
 //! The list of engines, best first.
 
-use super::{Engine, EngineKind, EngineOptions, ort, tract};
+use super::{ComputedOn, Engine, EngineKind, EngineOptions, ort, tract};
 use crate::{Model, RuntimeError};
 
-/// One engine: what it is called and how it opens a model.
+/// One engine: what it is called, what it would compute a model on, and how it opens one.
 pub(super) struct Row {
     pub(super) kind: EngineKind,
+    /// Nothing if it is not on this machine.
+    pub(super) planned: fn(&Model, &EngineOptions) -> Result<Option<ComputedOn>, RuntimeError>,
     pub(super) open: fn(&Model, &EngineOptions) -> Result<Opened, RuntimeError>,
 }
 
@@ -21,10 +23,12 @@ pub(super) enum Opened {
 const ROWS: [Row; 2] = [
     Row {
         kind: EngineKind::Ort,
+        planned: ort::planned,
         open: ort::open,
     },
     Row {
         kind: EngineKind::Tract,
+        planned: tract::planned,
         open: tract::open,
     },
 ];

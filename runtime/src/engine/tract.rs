@@ -24,6 +24,17 @@ struct TractEngine {
     plan: Arc<TypedRunnableModel>,
 }
 
+/// What it computes on whatever is asked for; what it cannot is an error when it is opened.
+pub(super) fn planned(
+    model: &Model,
+    _: &EngineOptions,
+) -> Result<Option<ComputedOn>, RuntimeError> {
+    Ok(Some(ComputedOn {
+        device: Device::Cpu,
+        precision: model.stored_precision(),
+    }))
+}
+
 /// Opens `model`; tract is always available, on the processor and in f32.
 pub(super) fn open(model: &Model, options: &EngineOptions) -> Result<Opened, RuntimeError> {
     let name = format!("tract {VERSION} (cpu)");

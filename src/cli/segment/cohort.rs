@@ -206,6 +206,7 @@ fn pipeline(
     options: &WindowOptions,
 ) -> anyhow::Result<Vec<Row>> {
     let model = pieces.model();
+    let on = engines.pieces_on();
     let mut predictor = engines.predictor();
     let progress = report::CaseProgress::new();
     let rows = thread::scope(|scope| {
@@ -234,7 +235,7 @@ fn pipeline(
                 // One that waits and one that is written.
                 let waiting = WAITING + 1;
                 let (options, together) =
-                    command.fit(pieces, &case, &job.tasks, *options, waiting)?;
+                    command.fit(pieces, on, &case, &job.tasks, *options, waiting)?;
                 let mut merge = command.merge(&job.tasks, &case)?;
                 let tasks: Vec<&Task> = job.tasks.iter().collect();
                 for group in group_tasks(&tasks, together) {
