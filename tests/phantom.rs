@@ -16,6 +16,7 @@ const COARSE: Protocol = Protocol {
     pixels: [36, 40],
     varied_orientation: true,
     same_scans: false,
+    reach: 1.0,
 };
 
 fn phantom(folder: &Path, more: &[&str]) -> crate::support::Run {

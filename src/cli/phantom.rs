@@ -36,6 +36,17 @@ pub(crate) struct Phantom {
     /// Let the CT datasets share scans too, not only patients: one image, several labels
     #[arg(long)]
     same_scans: bool,
+    /// Let each scan reach so many times as far along each axis, with as many more voxels and the
+    /// task's organ anywhere in it
+    #[arg(long, default_value = "1", value_parser = reach, value_name = "F")]
+    reach: f64,
+}
+
+fn reach(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(reach) if (1.0..=8.0).contains(&reach) => Ok(reach),
+        _ => Err("expected a number from 1 to 8".to_owned()),
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -104,6 +115,7 @@ impl Phantom {
         Protocol {
             varied_orientation: !self.plain,
             same_scans: self.same_scans,
+            reach: self.reach,
             ..size
         }
     }

@@ -100,10 +100,15 @@ fn origin(seed: u64, protocol: &Protocol) -> String {
         pixels,
         varied_orientation,
         same_scans,
+        reach,
     } = protocol;
+    let reach = match *reach > 1.0 {
+        true => format!(", reach {reach}"),
+        false => String::new(),
+    };
     format!(
         "synthetic patients, generator {GENERATOR}, seed {seed}, {}-{} slices of {}-{} pixels, \
-         {} orientation, {} scans",
+         {} orientation, {} scans{reach}",
         slices[0],
         slices[1],
         pixels[0],
@@ -223,6 +228,7 @@ mod tests {
         pixels: [20, 24],
         varied_orientation: true,
         same_scans: false,
+        reach: 1.0,
     };
 
     fn write(root: &Path, cases: usize, seed: u64) -> Result<PhantomDataset, ImagingError> {

@@ -4,7 +4,7 @@ use crate::error::ImagingError;
 use crate::geometry::{Affine, Extent, Geometry, SpacingMm};
 
 use super::random::Random;
-use super::space::{Matrix, Point, apply, minus, product, rotation, times};
+use super::space::{Matrix, Point, apply, minus, plus, product, rotation, times};
 
 /// Size and variety of scans.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,6 +19,9 @@ pub struct Protocol {
     /// Cases of one number share patient and image in all CT tasks, and differ in labels only.
     /// Else they share the patient but not the scan.
     pub same_scans: bool,
+    /// How many times as far a scan reaches along each axis as its task needs, with as many more
+    /// voxels; what the task needs lies anywhere in it. Below 1 is 1.
+    pub reach: f64,
 }
 
 impl Protocol {
@@ -35,6 +38,7 @@ impl Protocol {
         pixels: [96, 128],
         varied_orientation: true,
         same_scans: false,
+        reach: 1.0,
     };
 }
 
@@ -96,7 +100,16 @@ impl Grid {
         } else {
             (PLAIN, rotation([0.0; 3]))
         };
-        let (size, axes) = oriented(code, [pixels, pixels, slices], [in_plane, in_plane, along]);
+        let spacing = [in_plane, in_plane, along];
+        let needed = [pixels, pixels, slices];
+        let size = needed.map(|n| (n as f64 * protocol.reach.max(1.0)).round() as usize);
+        // Drawn last, so that a wide scan differs from a narrow one in nothing else.
+        let place = random.signed3();
+        let aside = std::array::from_fn(|axis| {
+            0.5 * place[axis] * (size[axis] - needed[axis]) as f64 * spacing[axis]
+        });
+        let centre = plus(centre, apply(&turn, aside));
+        let (size, axes) = oriented(code, size, spacing);
         let axes = product(&turn, &axes);
         let origin = minus(centre, apply(&axes, size.map(|n| (n as f64 - 1.0) / 2.0)));
         let affine = Affine::from_rows(std::array::from_fn(|row| {
@@ -159,6 +172,7 @@ fn oriented(code: &str, size_ras: [usize; 3], spacing_ras: Point) -> ([usize; 3]
 
 #[cfg(test)]
 mod tests {
+    use super::super::space::inverse;
     use super::*;
 
     const VIEW: View = View {
@@ -188,6 +202,34 @@ mod tests {
             let plain = Grid::draw(&VIEW, &still, &mut Random::keyed(seed))?;
             assert_eq!(plain.geometry.affine.orientation(), "LPS");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_wide_scan_holds_all_that_a_narrow_one_holds() -> Result<(), ImagingError> {
+        let wide = Protocol {
+            reach: 2.0,
+            ..Protocol::SMALL
+        };
+        let mut middles = Vec::new();
+        for seed in 0..20 {
+            let narrow = Grid::draw(&VIEW, &Protocol::SMALL, &mut Random::keyed(seed))?;
+            let wide = Grid::draw(&VIEW, &wide, &mut Random::keyed(seed))?;
+            let size = narrow.geometry.extent.zyx();
+            assert_eq!(wide.geometry.extent.zyx(), size.map(|n| 2 * n));
+            // Where the narrow grid begins in the wide one: at most one narrow grid from its edge.
+            let first = minus(narrow.position([0.0; 3]), wide.origin);
+            let [z, y, x] = size;
+            for (at, n) in apply(&inverse(&wide.axes), first)
+                .into_iter()
+                .zip([x, y, z])
+            {
+                assert!((-0.01..=n as f64 + 0.01).contains(&at), "{at} of {n}");
+                middles.push(at / n as f64);
+            }
+        }
+        let far = |from: f64, to: f64| middles.iter().any(|at| (from..to).contains(at));
+        assert!(far(0.0, 0.2) && far(0.8, 1.01), "{middles:?}");
         Ok(())
     }
 

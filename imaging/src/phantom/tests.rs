@@ -6,6 +6,7 @@ const COARSE: Protocol = Protocol {
     pixels: [40, 44],
     varied_orientation: true,
     same_scans: false,
+    reach: 1.0,
 };
 
 #[track_caller]

@@ -20,8 +20,8 @@ use crate::report;
 
 /// Measure a whole case: read, preprocess, network, restore, write; peak memory
 ///
-/// Nothing is kept. Every window is run unless --skip is given. Speed is also told as a share of the
-/// peak: how fast the same engine, with the same threads, multiplies two matrices.
+/// Nothing is kept. Every window is run unless --skip or --fast is given. Speed is also told as a
+/// share of the peak: how fast the same engine, with the same threads, multiplies two matrices.
 #[derive(Args)]
 pub(super) struct BenchCase {
     /// The artefact, or either file of a pair
@@ -50,6 +50,10 @@ pub(super) struct BenchCase {
     /// Call windows of nothing but air background without running them
     #[arg(long)]
     skip: bool,
+    /// Look at half the resolution first and run only windows in which something may be; that look
+    /// is part of `around it`
+    #[arg(long)]
+    fast: bool,
     /// Windows, or mirror views, in one call of the network, if the model takes more than one
     #[arg(long, value_name = "N", default_value = "1")]
     batch: NonZeroUsize,
@@ -126,6 +130,7 @@ impl BenchCase {
         options.step = self.step.unwrap_or(options.step);
         options.mirror |= self.mirror;
         options.skip = self.skip;
+        options.fast = self.fast;
         options.batch = self.batch;
         // An encoder runs once, what knows the task for each of them.
         let flops = |model: &Model| model.footprint().flops as f64;
