@@ -51,8 +51,9 @@ pub struct Int8 {
 }
 
 impl Int8 {
-    /// The share with which small labels keep a Dice of 0.995 with those of f32.
-    pub const FLOAT_SHARE: f64 = 0.15;
+    /// Where the reference network loses half as many voxels as with 0; 0.15 and 0.3 gain little
+    /// beyond.
+    pub const FLOAT_SHARE: f64 = 0.05;
 }
 
 impl Default for Int8 {
