@@ -1,5 +1,7 @@
 //! Real volumes for what must be measured: ranges of activations, and what fewer bits cost.
 
+mod disturbance;
+
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -8,11 +10,13 @@ use uniseg_export::{CalibrationError, Calibrator, Readings};
 use uniseg_onnx::proto::ModelProto;
 use uniseg_onnx::{IMAGE, Manifest, TASK, Task, encode};
 use uniseg_runtime::{
-    Case, CohortError, EngineOptions, Pieces, RuntimeError, Sample, Tensor, TensorView, find_cases,
-    open_engine, sample_windows, select_tasks,
+    Case, CohortError, EngineOptions, Model, Pieces, RuntimeError, Sample, Tensor, TensorView,
+    find_cases, open_engine, sample_windows, select_tasks,
 };
 
-use uniseg_imaging::ndarray::Array1;
+use uniseg_imaging::ndarray::{Array1, ArrayD};
+
+use disturbance::disturbance;
 
 /// Why there are no windows to measure on.
 #[derive(Debug, thiserror::Error)]
@@ -128,16 +132,83 @@ fn cases(path: &Path) -> Result<Vec<Vec<PathBuf>>, CohortError> {
         .collect()
 }
 
+/// Windows on which each layer is tried in bytes, so many times as there are layers.
+const TRIED: usize = 4;
+
 /// Runs the compiler's probes in an engine, on windows of real volumes.
 pub struct VolumeCalibrator<'a> {
     /// The network at full precision.
-    pub pieces: &'a Pieces,
+    pieces: &'a Pieces,
     /// Whether it is the encoder of a pair that is measured.
-    pub encoder: bool,
-    /// The windows.
-    pub samples: &'a [Sample],
-    /// The engine.
-    pub engine: EngineOptions,
+    encoder: bool,
+    samples: &'a [Sample],
+    engine: EngineOptions,
+    /// Logits at full precision of the windows that layers are tried on, once they are known.
+    full: Vec<ArrayD<f32>>,
+}
+
+impl<'a> VolumeCalibrator<'a> {
+    /// Measures the network `pieces`, which is at full precision, or the `encoder` of the pair
+    /// that it is, on `samples`.
+    pub fn new(
+        pieces: &'a Pieces,
+        encoder: bool,
+        samples: &'a [Sample],
+        engine: EngineOptions,
+    ) -> Self {
+        Self {
+            pieces,
+            encoder,
+            samples,
+            engine,
+            full: Vec::new(),
+        }
+    }
+
+    /// What is measured of the network.
+    fn measured(&self) -> &'a Model {
+        match (self.encoder, self.pieces.encoder()) {
+            (true, Some(encoder)) => encoder,
+            _ => self.pieces.model(),
+        }
+    }
+
+    /// Samples on which layers are tried: of all tasks, if they are few.
+    fn tried(&self) -> impl Iterator<Item = &'a Sample> + use<'a> {
+        let samples = self.samples;
+        let count = samples.len().min(TRIED);
+        (0..count).filter_map(move |n| samples.get(n * samples.len() / count))
+    }
+
+    /// The logits of the tried samples where `model` stands in for what is measured.
+    fn logits(&self, model: &Model) -> Result<Vec<ArrayD<f32>>, CalibrationError> {
+        let open = |model: &Model| Ok::<_, RuntimeError>(open_engine(model, &self.engine)?.engine);
+        let mut encoder = match self.pieces.encoder() {
+            Some(encoder) => Some(open(if self.encoder { model } else { encoder })?),
+            None => None,
+        };
+        let with_logits = match self.encoder {
+            true => self.pieces.model(),
+            false => model,
+        };
+        let mut engine = open(with_logits)?;
+        self.tried()
+            .map(|sample| {
+                let task = task(sample);
+                let mut outputs = match &mut encoder {
+                    None => engine.run(&[image(sample), (TASK, TensorView::I64(task.view()))])?,
+                    Some(encoder) => {
+                        let features = encoder.run(&[image(sample)])?;
+                        engine.run(&behind(&features, &task))?
+                    }
+                };
+                match outputs.pop() {
+                    Some((_, Tensor::F32(logits))) if outputs.is_empty() => Ok(logits),
+                    _ => Err("a network has other outputs than logits".into()),
+                }
+            })
+            .collect()
+    }
 }
 
 impl Calibrator for VolumeCalibrator<'_> {
@@ -146,37 +217,23 @@ impl Calibrator for VolumeCalibrator<'_> {
         probe: &ModelProto,
         take: &mut dyn FnMut(Readings),
     ) -> Result<(), CalibrationError> {
-        let encoder = self.pieces.encoder();
-        let measured = match (self.encoder, encoder) {
-            (true, Some(encoder)) => encoder,
-            _ => self.pieces.model(),
-        };
-        let probe = measured.with_graph(encode(probe));
+        let probe = self.measured().with_graph(encode(probe));
         let mut engine = open_engine(&probe, &self.engine)?.engine;
         // What a decoder reads comes from the encoder at full precision.
-        let mut before = match encoder.filter(|_| !self.encoder) {
+        let mut before = match self.pieces.encoder().filter(|_| !self.encoder) {
             Some(encoder) => Some(open_engine(encoder, &self.engine)?.engine),
             None => None,
         };
         for sample in self.samples {
-            let task = Array1::from_elem(1, i64::from(sample.task.id)).into_dyn();
-            let image = sample.image.view().into_dyn();
-            let image = (IMAGE, TensorView::F32(image));
-            let features;
-            let mut inputs = match &mut before {
+            let task = task(sample);
+            let outputs = match &mut before {
                 Some(encoder) => {
-                    features = encoder.run(&[image])?;
-                    let views = features.iter();
-                    views
-                        .map(|(name, tensor)| (name.as_str(), tensor.view()))
-                        .collect()
+                    let features = encoder.run(&[image(sample)])?;
+                    engine.run(&behind(&features, &task))?
                 }
-                None => vec![image],
+                None if self.encoder => engine.run(&[image(sample)])?,
+                None => engine.run(&[image(sample), (TASK, TensorView::I64(task.view()))])?,
             };
-            if !self.encoder {
-                inputs.push((TASK, TensorView::I64(task.view())));
-            }
-            let outputs = engine.run(&inputs)?;
             take(
                 outputs
                     .into_iter()
@@ -189,6 +246,37 @@ impl Calibrator for VolumeCalibrator<'_> {
         }
         Ok(())
     }
+
+    fn disturbance(&mut self, model: &ModelProto) -> Result<f64, CalibrationError> {
+        if self.full.is_empty() {
+            self.full = self.logits(self.measured())?;
+        }
+        let ours = self.logits(&self.measured().with_graph(encode(model)))?;
+        let windows = self.tried().zip(self.full.iter().zip(&ours));
+        Ok(windows
+            .map(|(sample, (full, ours))| disturbance(full, ours, sample.task.labels.len()))
+            .sum())
+    }
+}
+
+fn image(sample: &Sample) -> (&str, TensorView<'_>) {
+    (IMAGE, TensorView::F32(sample.image.view().into_dyn()))
+}
+
+fn task(sample: &Sample) -> ArrayD<i64> {
+    Array1::from_elem(1, i64::from(sample.task.id)).into_dyn()
+}
+
+/// What a decoder reads.
+fn behind<'a>(
+    features: &'a [(String, Tensor)],
+    task: &'a ArrayD<i64>,
+) -> Vec<(&'a str, TensorView<'a>)> {
+    let features = features.iter();
+    features
+        .map(|(name, tensor)| (name.as_str(), tensor.view()))
+        .chain([(TASK, TensorView::I64(task.view()))])
+        .collect()
 }
 
 #[cfg(test)]

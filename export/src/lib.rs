@@ -27,7 +27,7 @@ pub use error::{ExportError, Unsupported};
 pub use graph::{Attribute, Graph, Node, Value, ValueId};
 pub use opset::Opset;
 pub use pass::PassReport;
-pub use precision::{CalibrationError, Calibrator, Precision, Range, Readings};
+pub use precision::{CalibrationError, Calibrator, Int8, Precision, Range, Readings};
 pub use split::{Feature, Split};
 pub use types::{Constant, Dtype};
 

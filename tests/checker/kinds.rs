@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::prelude::*;
 use uniseg::bridge::{self, Batch, Compiled, Pair, Request};
 use uniseg::calibration::VolumeCalibrator;
-use uniseg_export::{Calibrator, Precision, Range};
+use uniseg_export::{Calibrator, Int8, Precision};
 use uniseg_onnx::Manifest;
 use uniseg_runtime::{EngineKind, Model, Pieces, Sample, random_patch};
 use uniseg_train::Checkpoint;
@@ -61,7 +61,11 @@ fn samples(manifest: &Manifest) -> Vec<Sample> {
 
 fn int8_request() -> Request {
     Request {
-        precision: Precision::Int8(Range::default()),
+        // Some layers stay in float, found by measuring.
+        precision: Precision::Int8(Int8 {
+            float_share: 0.05,
+            ..Int8::default()
+        }),
         ..Request::default()
     }
 }
@@ -70,12 +74,9 @@ fn int8_request() -> Request {
 pub fn int8(checkpoint: &Checkpoint) -> Compiled {
     let model = Model::from(bridge::artefact(checkpoint).unwrap());
     let samples = samples(model.manifest());
-    let mut calibrator = VolumeCalibrator {
-        pieces: &Pieces::of(model, None),
-        encoder: false,
-        samples: &samples,
-        engine: ort::options(EngineKind::Ort),
-    };
+    let pieces = Pieces::of(model, None);
+    let options = ort::options(EngineKind::Ort);
+    let mut calibrator = VolumeCalibrator::new(&pieces, false, &samples, options);
     bridge::compile_calibrated(checkpoint, &int8_request(), Some(&mut calibrator)).unwrap()
 }
 
@@ -86,11 +87,8 @@ fn int8_pair(checkpoint: &Checkpoint) -> Pair {
         [full.encoder, full.decoder].map(|compiled| Model::from(compiled.artefact));
     let samples = samples(decoder.manifest());
     let pieces = Pieces::of(decoder, Some(encoder));
-    let [mut first, mut last] = [true, false].map(|encoder| VolumeCalibrator {
-        pieces: &pieces,
-        encoder,
-        samples: &samples,
-        engine: ort::options(EngineKind::Ort),
+    let [mut first, mut last] = [true, false].map(|encoder| {
+        VolumeCalibrator::new(&pieces, encoder, &samples, ort::options(EngineKind::Ort))
     });
     let calibrators: [Option<&mut dyn Calibrator>; 2] = [Some(&mut first), Some(&mut last)];
     bridge::compile_calibrated_pair(checkpoint, &int8_request(), calibrators).unwrap()

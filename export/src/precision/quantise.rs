@@ -49,6 +49,25 @@ impl Sites {
         self.0.get(index).copied().unwrap_or(Site::Float)
     }
 
+    /// Only the node at `index`, everything else in float.
+    pub(super) fn only(&self, index: usize) -> Self {
+        let mut sites = vec![Site::Float; self.0.len()];
+        if let Some(site) = sites.get_mut(index) {
+            *site = self.of(index);
+        }
+        Self(sites)
+    }
+
+    /// These `nodes` in float.
+    pub(super) fn without(mut self, nodes: &[usize]) -> Self {
+        for &node in nodes {
+            if let Some(site) = self.0.get_mut(node) {
+                *site = Site::Float;
+            }
+        }
+        self
+    }
+
     /// The activations whose ranges must be known: what nodes that compute in bytes read. What they
     /// make stays in f32: a norm follows, which would enlarge the rounding of quiet channels.
     pub(super) fn activations(&self, graph: &Graph) -> Vec<ValueId> {
