@@ -238,6 +238,6 @@ fn the_estimate_knows_what_openvino_needs() {
             precision,
             ..EngineOptions::default()
         };
-        the_estimate_holds(options, &format!("openvino-{precision}"), 1.6);
+        the_estimate_holds(options, &format!("openvino-{precision}"), 2.0);
     }
 }
