@@ -262,20 +262,38 @@ mod tests {
     #[test]
     fn what_is_computed_in_f32_is_cast_at_the_ends() {
         let found = at_both_ends(exported(), Dtype::F16, false);
-        insta::assert_snapshot!(found.graph(), @"");
+        insta::assert_snapshot!(found.graph(), @"
+        input x = v0:f16[batch, 3, 4, 5]
+        v1:f32[batch, 3, 4, 5] = Cast(v0:f16[batch, 3, 4, 5]) to=f32
+        v3:f32[batch, 1, 4, 5] = Conv(v1:f32[batch, 3, 4, 5], c2:f32[1, 3, 1, 1]{0.5, 0.5, 0.5}) dilations=[1, 1] group=1 kernel_shape=[1, 1] pads=[0, 0, 0, 0] strides=[1, 1]
+        v4:f16[batch, 1, 4, 5] = Cast(v3:f32[batch, 1, 4, 5]) to=f16
+        output y = v4:f16[batch, 1, 4, 5]
+        ");
     }
 
     #[test]
     fn what_is_computed_in_the_same_floats_is_handed_on_as_it_is() {
         let half = exported().with_precision(Precision::F16, None).unwrap();
         let found = at_both_ends(half, Dtype::F16, true);
-        insta::assert_snapshot!(found.graph(), @"");
+        insta::assert_snapshot!(found.graph(), @"
+        input x = v0:f16[batch, 4, 5, 3]
+        v1:f16[2, 3, 4, 5] = Transpose(v0:f16[batch, 4, 5, 3]) perm=[0, 3, 1, 2]
+        v3:f16[2, 1, 4, 5] = Conv(v1:f16[2, 3, 4, 5], c2:f16[1, 3, 1, 1]) dilations=[1, 1] group=1 kernel_shape=[1, 1] pads=[0, 0, 0, 0] strides=[1, 1]
+        v4:f16[batch, 4, 5, 1] = Transpose(v3:f16[2, 1, 4, 5]) perm=[0, 2, 3, 1]
+        output y = v4:f16[batch, 4, 5, 1]
+        ");
     }
 
     #[test]
     fn channels_last_is_a_transposition_at_each_end() {
         let found = at_both_ends(exported(), Dtype::F32, true);
-        insta::assert_snapshot!(found.graph(), @"");
+        insta::assert_snapshot!(found.graph(), @"
+        input x = v0:f32[batch, 4, 5, 3]
+        v1:f32[2, 3, 4, 5] = Transpose(v0:f32[batch, 4, 5, 3]) perm=[0, 3, 1, 2]
+        v3:f32[batch, 1, 4, 5] = Conv(v1:f32[2, 3, 4, 5], c2:f32[1, 3, 1, 1]{0.5, 0.5, 0.5}) dilations=[1, 1] group=1 kernel_shape=[1, 1] pads=[0, 0, 0, 0] strides=[1, 1]
+        v4:f32[batch, 4, 5, 1] = Transpose(v3:f32[batch, 1, 4, 5]) perm=[0, 2, 3, 1]
+        output y = v4:f32[batch, 4, 5, 1]
+        ");
     }
 
     #[test]
