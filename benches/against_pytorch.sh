@@ -33,12 +33,13 @@ mkdir -p "$out/labels/pytorch" "$out/labels/bf16"
 export_it() { "$UNISEG" export "$out/checkpoint" "$@"; }
 int8=(--precision int8 --calibrate "liver=$out/case.nii.gz" --calibrate-windows 1)
 fewer=(--merge-upsampling --winograd) # for f32
-export_it --task liver --lean "${fewer[@]}" -o "$out/liver32.onnx"
+half=(--features f16 --channels-last) # between encoder and decoder
+export_it --task liver "${fewer[@]}" -o "$out/liver32.onnx"
 export_it --task liver --lean -o "$out/liver.onnx"
-export_it --modality CT --split "${fewer[@]}" -o "$out/ct32.onnx"
-export_it --modality CT --split -o "$out/ct.onnx"
+export_it --modality CT --split --channels-last "${fewer[@]}" -o "$out/ct32.onnx"
+export_it --modality CT --split "${half[@]}" -o "$out/ct.onnx"
 export_it --task liver --lean "${int8[@]}" -o "$out/liver8.onnx"
-export_it --modality CT --split "${int8[@]}" -o "$out/ct8.onnx"
+export_it --modality CT --split "${half[@]}" "${int8[@]}" -o "$out/ct8.onnx"
 
 cts=liver,kidney,hepatic_vessel,pancreas,colon,lung,spleen,vertebrae
 peer() { # NAME FOLDER TASKS PRECISION
