@@ -188,7 +188,9 @@ fn save(compiled: &Compiled, output: &Path, explain: bool) -> anyhow::Result<()>
     for pass in compiled.passes.iter().filter(|pass| pass.changes == 0) {
         if asked.contains(&pass.name) {
             let name = pass.name;
-            report::note(&format!("--{name} found no convolution left that it pays for"));
+            report::note(&format!(
+                "--{name} found no convolution left that it pays for"
+            ));
         }
     }
     if explain {
