@@ -25,24 +25,9 @@ scans() { # FOLDER CASES SEED
         --same-scans --task "${tasks[@]}" >>"$out/log" 2>&1
 }
 
-# Organs with their tumours, on the coarse grids of the demo.
 scans "$out/raw" 14 1
-{
-    echo 'root = "raw"'
-    for task in "${tasks[@]}"; do
-        channel='{ modality = "CT", normalization = "clip_-325_325_to_0_1" }'
-        spacing='[10.0, 6.0, 6.0]'
-        if [ "$task" = prostate ]; then
-            channel='{ modality = "MR", normalization = "zscore" }'
-            spacing='[7.0, 2.5, 2.5]'
-        fi
-        folder=$(basename "$(echo "$out"/raw/Dataset*_"$task")")
-        printf '\n[[task]]\nname = "%s"\ndataset = "%s"\nspacing_zyx_mm = %s\nchannels = [%s]\n' \
-            "$task" "$folder" "$spacing" "$channel"
-        printf 'labels = ["%s"]\nlabel_map = { "*" = "%s" }\nempty_labels = "keep"\n' "$task" "$task"
-        printf 'split = { fraction = 0.2, sorted = true }\n'
-    done
-} >"$out/tasks.toml"
+. benches/peer/phantom_tasks.sh
+phantom_tasks "${tasks[@]}" >"$out/tasks.toml"
 "$UNISEG" plan "$out/tasks.toml" -o "$out/plan.json" --patch 16,48,48 --base 8 >>"$out/log" 2>&1
 "$UNISEG" preprocess "$out/tasks.toml" --plan "$out/plan.json" -o "$out/cache" >>"$out/log" 2>&1
 "$UNISEG" train --plan "$out/plan.json" --cache "$out/cache" -o "$out/run" --plain --quick \

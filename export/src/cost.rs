@@ -25,10 +25,7 @@ pub struct Cost {
 impl Cost {
     /// That of `graph`.
     pub fn of(graph: &Graph) -> Self {
-        let bytes = |id: &ValueId| {
-            let value = graph.value(*id);
-            elements(&value.shape) * value.dtype.size() as u64
-        };
+        let bytes = |id: &ValueId| graph.value(*id).bytes();
         let mut cost = Self {
             activation_bytes: activation_bytes(graph),
             nodes: graph.nodes().len() as u64,
@@ -63,10 +60,7 @@ fn activation_bytes(graph: &Graph) -> u64 {
             *last = index.max(*last);
         }
     }
-    let bytes = |id: ValueId| {
-        let value = graph.value(id);
-        elements(&value.shape) * value.dtype.size() as u64
-    };
+    let bytes = |id: ValueId| graph.value(id).bytes();
     let mut alive: u64 = graph.inputs().iter().map(|(_, id)| bytes(*id)).sum();
     let mut most = alive;
     for (index, node) in graph.nodes().iter().enumerate() {

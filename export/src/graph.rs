@@ -25,6 +25,14 @@ pub struct Value {
     pub constant: Option<Constant>,
 }
 
+impl Value {
+    /// Bytes of all its elements.
+    pub(crate) fn bytes(&self) -> u64 {
+        let elements = self.shape.iter().map(|&size| size as u64);
+        elements.product::<u64>() * self.dtype.size() as u64
+    }
+}
+
 /// An attribute of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Attribute {
@@ -74,6 +82,13 @@ impl Node {
                 Attribute::Float(value) if *key == name => Some(*value),
                 _ => None,
             })
+    }
+
+    /// Whether every number of the integer-list attribute `name` is `value`; so is one that is left
+    /// out, of those whose default that is.
+    pub(crate) fn all_are(&self, name: &str, value: i64) -> bool {
+        let mut values = self.ints(name).unwrap_or_default().iter();
+        values.all(|&each| each == value)
     }
 
     /// The integer-list attribute `name`, if the node has it.

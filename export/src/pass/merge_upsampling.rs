@@ -51,12 +51,10 @@ struct Merged {
 }
 
 fn find(view: &View<'_>, conv: &Node) -> Option<Merged> {
-    if conv.op != "Conv" || conv.inputs.len() != 2 {
+    let dense = conv.all_are("strides", 1) && conv.all_are("dilations", 1);
+    if conv.op != "Conv" || conv.inputs.len() != 2 || !dense {
         return None;
     }
-    let ones = |name| conv.ints(name)?.iter().all(|&one| one == 1).then_some(());
-    ones("strides")?;
-    ones("dilations")?;
     let joined = JoinedConv::of(view, conv)?;
     let is_up = |id| upsampling(view, id).is_some();
     let (up, rest) = (joined.part(is_up)?, joined.part(|id| !is_up(id))?);
@@ -99,16 +97,12 @@ fn find(view: &View<'_>, conv: &Node) -> Option<Merged> {
 /// The transposed convolution that makes `id`, if it can be merged.
 fn upsampling<'a>(view: &View<'a>, id: ValueId) -> Option<&'a Node> {
     let (_, node) = view.made_for_one(id)?;
-    let all = |name: &str, wanted| {
-        let mut values = node.ints(name).unwrap_or_default().iter();
-        values.all(|&value| value == wanted)
-    };
     (node.op == "ConvTranspose"
         && node.inputs.len() == 2
         && node.int("group") == Some(1)
-        && all("pads", 0)
-        && all("output_padding", 0)
-        && all("dilations", 1))
+        && node.all_are("pads", 0)
+        && node.all_are("output_padding", 0)
+        && node.all_are("dilations", 1))
     .then_some(node)
 }
 

@@ -71,14 +71,13 @@ fn fits(graph: &Graph, conv: &Node) -> Option<()> {
         return None;
     };
     let kernel = graph.constant(weight)?;
-    let ones = |name| conv.ints(name)?.iter().all(|&one| one == 1).then_some(());
-    ones("strides")?;
-    ones("dilations")?;
     let pads = conv.ints("pads")?;
     let axes = kernel.shape.len().checked_sub(AXIS)?;
     let value = graph.value(x);
     let planes = *value.shape.get(AXIS)?;
     (conv.op == "Conv"
+        && conv.all_are("strides", 1)
+        && conv.all_are("dilations", 1)
         && conv.int("group") == Some(1)
         && kernel.dtype == Dtype::F32
         && kernel.shape.get(AXIS) == Some(&3)
@@ -92,12 +91,7 @@ fn fits(graph: &Graph, conv: &Node) -> Option<()> {
 
 /// Bytes of the transformed input and result together.
 fn alive(graph: &Graph, conv: &Node) -> u64 {
-    let bytes = |id: Option<&ValueId>| {
-        id.map_or(0, |id| {
-            let value = graph.value(*id);
-            (value.shape.iter().product::<usize>() * value.dtype.size()) as u64
-        })
-    };
+    let bytes = |id: Option<&ValueId>| id.map_or(0, |id| graph.value(*id).bytes());
     (bytes(conv.inputs.first()) + bytes(conv.outputs.first())) * 6 / 4
 }
 

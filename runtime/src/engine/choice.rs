@@ -103,6 +103,14 @@ impl Choice {
     pub(super) fn library(&self) -> Result<Option<OrtLibrary>, LibraryError> {
         find_ort_for(self.device.flavour(), self.library.as_deref())
     }
+
+    /// The device to compute on: if none was chosen, the one that the library is built for.
+    pub(super) fn device_in(&self, library: &OrtLibrary) -> Device {
+        match self.device {
+            Device::Auto => Device::of_flavour(library.flavour()),
+            named => named,
+        }
+    }
 }
 
 fn same_file(a: &Path, b: &Path) -> bool {

@@ -94,10 +94,7 @@ pub(super) fn planned(
     let Some(library) = choice.library()? else {
         return Ok(None);
     };
-    let device = match choice.device {
-        Device::Auto => Device::of_flavour(library.flavour()),
-        named => named,
-    };
+    let device = choice.device_in(&library);
     let precision = providers::precision(device, choice.precision, model.stored_precision())?;
     Ok(Some(ComputedOn { device, precision }))
 }
@@ -137,10 +134,7 @@ pub(super) fn open(model: &Model, options: &EngineOptions) -> Result<Opened, Run
         }
         loaded => loaded?,
     };
-    let device = match choice.device {
-        Device::Auto => Device::of_flavour(library.flavour()),
-        named => named,
-    };
+    let device = choice.device_in(&library);
     let opened = choice.open_on(device, &loaded, model, options);
     match opened {
         // Nobody asked for more than the processor.

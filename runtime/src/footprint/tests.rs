@@ -87,6 +87,19 @@ struct Expected {
     small: u64,
 }
 
+impl Expected {
+    /// Floats alone.
+    fn floats(keeping: Keeping, ends: u64, floats: u64) -> Self {
+        Self {
+            keeping,
+            ends,
+            floats,
+            bytes: 0,
+            small: 0,
+        }
+    }
+}
+
 #[track_caller]
 fn check(found: &Footprint, rows: &[Expected]) {
     for row in rows {
@@ -110,21 +123,14 @@ fn activations_happen_in_place_where_the_engine_joins_them() {
         ("head", &[2, 8, 1, 1, 1]),
     ];
     let found = graph(nodes, &weights, 2);
-    let row = |keeping, ends, floats| Expected {
-        keeping,
-        ends,
-        floats,
-        bytes: 0,
-        small: 0,
-    };
     check(
         &found,
         &[
             // Before and behind the norm, or behind it and behind the activation.
-            row(APART, 1, 16),
+            Expected::floats(APART, 1, 16),
             // The same; logits are there from the start.
-            row(F32_JOINED, 3, 16),
-            row(BF16_JOINED, 3, 16),
+            Expected::floats(F32_JOINED, 3, 16),
+            Expected::floats(BF16_JOINED, 3, 16),
         ],
     );
 }
@@ -146,21 +152,14 @@ fn a_sum_takes_the_place_of_a_summand() {
         ("head", &[2, 8, 1, 1, 1]),
     ];
     let found = graph(nodes, &weights, 2);
-    let row = |keeping, ends, floats| Expected {
-        keeping,
-        ends,
-        floats,
-        bytes: 0,
-        small: 0,
-    };
     check(
         &found,
         &[
             // Two summands and their sum; two factors, of which one is a summand, and a product.
-            row(APART, 1, 24),
+            Expected::floats(APART, 1, 24),
             // What both convolutions read, and the summands.
-            row(F32_JOINED, 3, 24),
-            row(BF16_JOINED, 3, 24),
+            Expected::floats(F32_JOINED, 3, 24),
+            Expected::floats(BF16_JOINED, 3, 24),
         ],
     );
     assert_eq!(found.flops, 2 * VOXELS * (8 + 2 * 64 + 16));
