@@ -2,6 +2,7 @@
 
 mod planes;
 mod probabilities;
+mod runs;
 mod slice;
 mod stream;
 

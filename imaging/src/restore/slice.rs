@@ -33,16 +33,16 @@ impl Scratch {
             });
     }
 
-    /// Gives every voxel to this class where it is more probable than all classes before it. The
-    /// first class is the label type's default.
-    pub(super) fn vote<L: Copy + Default + PartialEq>(
+    /// Gives every voxel to this class where it is more probable than all classes before it; the
+    /// first class, 0, takes them all.
+    pub(super) fn vote(
         &mut self,
-        label: L,
+        label: u16,
         taps_y: &[LinearTap],
         taps_x: &[LinearTap],
-        labels: &mut ArrayViewMut2<'_, L>,
+        labels: &mut ArrayViewMut2<'_, u16>,
     ) {
-        let first = label == L::default();
+        let first = label == 0;
         if self.best.dim() != labels.dim() {
             self.best = Array2::zeros(labels.dim());
         }

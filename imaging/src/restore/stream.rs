@@ -1,42 +1,32 @@
 //! Labels from probabilities that come plane by plane.
 
-use ndarray::{Array3, ArrayView4, Axis};
+use ndarray::{Array2, Array3, ArrayView4, Axis};
 use rayon::prelude::*;
 
 use super::Restore;
 use super::planes::Planes;
+use super::runs::PackedSlice;
 use super::slice::Scratch;
 use crate::error::ImagingError;
 
 /// Makes labels on the original grid of probabilities on the target grid that arrive in the order
 /// of z, and forgets each plane as soon as no later label depends on it.
 ///
-/// Memory: the labels, in bytes as long as no class is beyond 255, and (classes × y × x) × 8 bytes
-/// or less for a plane or two of the target grid. The numbers are those of [`Restore::labels`], bit
-/// for bit.
+/// Memory: the labels as runs, or a byte for each voxel where that is less, or two beyond class 255
+/// (several tasks may wait for their last planes together), and (classes × y × x) × 8 bytes or less
+/// for a plane or two of the target grid. The numbers are those of [`Restore::labels`], bit for bit.
 #[derive(Debug)]
 pub struct LabelStream<'a> {
     planes: Planes<'a>,
-    labels: Labels,
-}
-
-/// Labels on the original grid while they are made: several tasks may wait for their last planes
-/// together, each with a map as large as the image.
-#[derive(Debug)]
-enum Labels {
-    Bytes(Array3<u8>),
-    Words(Array3<u16>),
+    /// The crop's slices that are complete, in their order.
+    labels: Vec<PackedSlice>,
 }
 
 impl<'a> LabelStream<'a> {
     pub(super) fn new(restore: &'a Restore, classes: usize) -> Result<Self, ImagingError> {
-        let extent = restore.original.zyx();
         Ok(Self {
             planes: Planes::new(restore, classes)?,
-            labels: match classes <= 1 << 8 {
-                true => Labels::Bytes(Array3::zeros(extent)),
-                false => Labels::Words(Array3::zeros(extent)),
-            },
+            labels: Vec::new(),
         })
     }
 
@@ -45,10 +35,27 @@ impl<'a> LabelStream<'a> {
     ///
     /// Errors: [`ImagingError::ProbabilityShape`] for other classes or planes, or too many.
     pub fn push(&mut self, planes: ArrayView4<'_, f32>) -> Result<(), ImagingError> {
-        match &mut self.labels {
-            Labels::Bytes(labels) => vote(&mut self.planes, planes, labels, |class| class as u8),
-            Labels::Words(labels) => vote(&mut self.planes, planes, labels, |class| class as u16),
-        }
+        let more = self.planes.push(planes, |complete| {
+            let [taps_z, taps_y, taps_x] = complete.taps;
+            let size = (taps_y.len(), taps_x.len());
+            let slices = taps_z.get(complete.slices.clone()).unwrap_or_default();
+            let buffers = || (Scratch::default(), Array2::zeros(size));
+            let slices = slices
+                .par_iter()
+                .map_init(buffers, |(scratch, labels), tap| {
+                    let (low, high) = (complete.plane(tap.low), complete.plane(tap.high));
+                    let classes = low.outer_iter().zip(high.outer_iter());
+                    // `Planes::new` has seen that every class is a label.
+                    for (class, (low, high)) in (0..=u16::MAX).zip(classes) {
+                        scratch.blend_planes(low, high, tap.share);
+                        scratch.vote(class, taps_y, taps_x, &mut labels.view_mut());
+                    }
+                    PackedSlice::of(labels.view())
+                });
+            slices.collect::<Vec<_>>()
+        })?;
+        self.labels.extend(more);
+        Ok(())
     }
 
     /// Bytes of the planes that are kept for labels still to come.
@@ -56,46 +63,24 @@ impl<'a> LabelStream<'a> {
         self.planes.kept_bytes()
     }
 
+    /// Bytes of the labels that are made.
+    pub fn label_bytes(&self) -> usize {
+        self.labels.iter().map(PackedSlice::bytes).sum()
+    }
+
     /// The label map on the original grid, once every plane has arrived.
     ///
     /// Errors: [`ImagingError::ProbabilityShape`] if planes are missing.
     pub fn finish(self) -> Result<Array3<u16>, ImagingError> {
         self.planes.check_all_arrived()?;
-        Ok(match self.labels {
-            Labels::Bytes(labels) => labels.mapv(u16::from),
-            Labels::Words(labels) => labels,
-        })
+        let restore = self.planes.restore;
+        let mut labels = Array3::zeros(restore.original.zyx());
+        let mut inside = restore.crop.view_mut(labels.view_mut());
+        for (slice, packed) in inside.axis_iter_mut(Axis(0)).zip(self.labels) {
+            packed.unpack(slice);
+        }
+        Ok(labels)
     }
-}
-
-/// Makes the labels that `planes` complete; `label_of` a class.
-fn vote<L: Copy + Default + PartialEq + Send>(
-    kept: &mut Planes<'_>,
-    planes: ArrayView4<'_, f32>,
-    labels: &mut Array3<L>,
-    label_of: impl Fn(usize) -> L + Sync,
-) -> Result<(), ImagingError> {
-    let crop = kept.restore.crop;
-    kept.push(planes, |complete| {
-        let [taps_z, taps_y, taps_x] = complete.taps;
-        let mut inside = crop.view_mut(labels.view_mut());
-        let slices: Vec<_> = inside
-            .axis_iter_mut(Axis(0))
-            .zip(taps_z)
-            .skip(complete.slices.start)
-            .take(complete.slices.len())
-            .collect();
-        slices
-            .into_par_iter()
-            .for_each_init(Scratch::default, |scratch, (mut out, tap)| {
-                let (low, high) = (complete.plane(tap.low), complete.plane(tap.high));
-                let classes = low.outer_iter().zip(high.outer_iter());
-                for (class, (low, high)) in classes.enumerate() {
-                    scratch.blend_planes(low, high, tap.share);
-                    scratch.vote(label_of(class), taps_y, taps_x, &mut out);
-                }
-            });
-    })
 }
 
 #[cfg(test)]
@@ -170,6 +155,8 @@ mod tests {
                 stream.push(probabilities.slice(s![.., start..end, .., ..])).expect("planes");
                 // Planes that arrived but are not needed yet are those of one slab at most.
                 prop_assert!(stream.kept_bytes() <= 2 * classes * y * x * 4);
+                // No more than a byte a voxel.
+                prop_assert!(stream.label_bytes() <= crop.0 * crop.1 * crop.2);
                 start = end;
             }
             prop_assert_eq!(stream.finish().expect("all planes"), expected.clone());
