@@ -64,21 +64,21 @@ impl PackedSlice {
 
 /// The runs of equal labels, unless they are more than `most`.
 fn runs(labels: ArrayView2<'_, u16>, most: usize) -> Option<Vec<(u16, u16)>> {
-    let mut runs = Vec::new();
-    let mut labels = labels.iter().copied();
-    let mut run = (labels.next()?, 1);
-    for label in labels {
-        if label == run.0 && run.1 < u16::MAX {
-            run.1 += 1;
-        } else if runs.len() < most {
-            runs.push(run);
-            run = (label, 1);
-        } else {
-            return None;
+    let mut runs: Vec<(u16, u16)> = Vec::new();
+    for &label in &labels {
+        match runs.last_mut() {
+            Some((last, length)) if *last == label && *length < u16::MAX => *length += 1,
+            _ => {
+                if runs.len() == most {
+                    return None;
+                }
+                runs.push((label, 1));
+            }
         }
     }
-    runs.push(run);
-    (runs.len() <= most).then_some(runs)
+    // They wait for the rest of the volume: without the room that was left for more.
+    runs.shrink_to_fit();
+    Some(runs)
 }
 
 #[cfg(test)]
