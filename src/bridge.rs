@@ -201,7 +201,8 @@ fn export(
         false => exported,
     };
     match request.lean {
-        true => exported.lean(),
+        // Several tasks on one window share what does not depend on the task.
+        true => Ok(exported.lean()?.divide_at(TASK)?),
         false => Ok(exported),
     }
 }

@@ -32,6 +32,7 @@ mod probability_files;
 mod reader;
 mod roundtrip;
 mod specialise;
+mod together;
 mod training;
 mod training_math;
 mod variants;

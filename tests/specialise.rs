@@ -292,13 +292,13 @@ fn features_in_16_bits_and_another_order_make_the_same_logits_to_rounding() {
             ort_lib: Some(ort::library().to_owned()),
             ..EngineOptions::default()
         };
-        let mut engines = pieces.open_engines(&options).unwrap();
+        let mut engines = pieces.open_engines(&options, 1).unwrap();
         let mut found = Vec::new();
         let mut each = |_, logits: uniseg_imaging::ndarray::Array5<f32>| {
             found.push(logits.into_dyn());
             Ok(())
         };
-        let mut predictor = engines.predictor();
+        let predictor = engines.predictor();
         predictor.logits(image.view(), &[0, 7], &mut each).unwrap();
         found
     };
@@ -404,8 +404,8 @@ fn a_pair_of_files_predicts_as_one_and_both_must_be_there() {
     };
     for half in ["a.encoder.onnx", "a.decoder.onnx"] {
         let pieces = Pieces::open(&path(half)).unwrap();
-        let mut engines = pieces.open_engines(&options).unwrap();
-        let mut predictor = engines.predictor();
+        let mut engines = pieces.open_engines(&options, 1).unwrap();
+        let predictor = engines.predictor();
         assert!(predictor.shares_work());
         let ids = [0, 1, 7];
         let mut seen = Vec::new();

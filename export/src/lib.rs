@@ -256,6 +256,17 @@ impl Exported {
         split::split(self, input)
     }
 
+    /// Divides convolutions over a concatenation of what depends on `input` and what does not, so
+    /// that only one half is computed again for another value of `input`: a runtime that repeats
+    /// what depends on it shares more. Exact but for the order of sums.
+    ///
+    /// Errors: [`ExportError::BrokenGraph`], a bug of this crate.
+    pub fn divide_at(self, input: &str) -> Result<Exported, ExportError> {
+        self.rewritten(pass::split_conv::ORIGIN, |graph| {
+            split::divide(graph, input)
+        })
+    }
+
     /// Takes less memory to run: convolutions over a concatenation are divided where the most is
     /// alive together, see [`Cost::activation_bytes`]. Exact but for the order of sums.
     ///

@@ -1,12 +1,11 @@
 //! One graph -> two: what an input does not reach, and what it does.
 
-use crate::cost::Cost;
+use crate::Exported;
 use crate::error::ExportError;
 use crate::graph::{Graph, ValueId};
-use crate::pass::split_conv::{self, split_convolutions};
+use crate::pass::split_conv::split_convolutions;
 use crate::precision::Ends;
 use crate::verify::verify;
-use crate::{Exported, PassReport};
 
 /// A computation in two parts; the second reads what the first makes.
 #[derive(Debug)]
@@ -34,25 +33,13 @@ pub(crate) fn split(exported: Exported, input: &str) -> Result<Split, ExportErro
         reason,
     };
     let Exported {
-        mut graph,
-        mut passes,
+        graph,
+        passes,
         recorded_operations,
         before,
         ends,
-    } = exported;
-    let (_, source) = *graph
-        .inputs()
-        .iter()
-        .find(|(name, _)| name == input)
-        .ok_or_else(|| nothing("there is no such input"))?;
-    let cost = Cost::of(&graph);
-    let reached = reach(&graph, source);
-    let changes = split_convolutions(&mut graph, &reached);
-    verify(&graph, split_conv::ORIGIN)?;
-    let mut report = PassReport::new(split_conv::ORIGIN);
-    report.add(changes, cost, Cost::of(&graph));
-    passes.push(report);
-
+    } = exported.divide_at(input)?;
+    let source = source(&graph, input).ok_or_else(|| nothing("there is no such input"))?;
     let reached = reach(&graph, source);
     let varies = |id: ValueId| reached[id.0 as usize];
     if graph.outputs().iter().any(|(_, id)| !varies(*id)) {
@@ -102,6 +89,21 @@ pub(crate) fn split(exported: Exported, input: &str) -> Result<Split, ExportErro
         decoder: exported(decoder, passes, last),
         features: described,
     })
+}
+
+/// Divides convolutions between what depends on `input` and what does not, see
+/// [`split_convolutions`].
+pub(crate) fn divide(graph: &mut Graph, input: &str) -> usize {
+    let Some(source) = source(graph, input) else {
+        return 0;
+    };
+    let reached = reach(graph, source);
+    split_convolutions(graph, &reached)
+}
+
+fn source(graph: &Graph, input: &str) -> Option<ValueId> {
+    let mut inputs = graph.inputs().iter();
+    inputs.find_map(|(name, id)| (name == input).then_some(*id))
 }
 
 /// Which values depend on `source`.

@@ -17,6 +17,7 @@
 //! - [`check()`], [`weights_sha256`], [`text()`]: the structural checker, the digest of the
 //!   weights, and the text form of a model;
 //! - [`expose()`]: intermediate values as outputs, for whoever looks for a fault;
+//! - [`repeat()`]: one graph for several tasks at once;
 //! - [`sample`]: the smallest artefact there is.
 //!
 //! What it does not know: how a graph is made, and how it is run.
@@ -38,6 +39,7 @@ mod error;
 mod expose;
 mod manifest;
 pub mod proto;
+mod repeat;
 pub mod sample;
 mod schema;
 mod signature;
@@ -57,6 +59,7 @@ pub use manifest::{
     Axis, Channel, Feature, Inference, MANIFEST_KEY, Manifest, ManifestFault, NameProblem, Network,
     Normalization, Part, Provenance, SCHEMA_VERSION, Task, ZScoreScope,
 };
+pub use repeat::{RepeatError, repeat, repeated_name};
 pub use signature::{IMAGE, LOGITS, SignatureFault, TASK};
 pub use tensor::TensorError;
 pub use text::text;

@@ -3,7 +3,7 @@
 use std::{error::Error, io, path::PathBuf};
 
 use uniseg_imaging::ImagingError;
-use uniseg_onnx::{OnnxError, Task};
+use uniseg_onnx::{OnnxError, RepeatError, Task};
 
 use crate::engine::out_of_memory;
 use crate::{CohortError, Device, EngineKind, LibraryError, MemoryBound, Precision};
@@ -45,6 +45,20 @@ pub enum RuntimeError {
     OpenModel {
         /// Which file, and what is wrong with it.
         source: OnnxError,
+    },
+    /// An artefact is not what it was when it was opened first.
+    #[error("{} changed while it was in use: start again", path.display())]
+    ModelChanged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A graph cannot be made to compute several tasks at once.
+    #[error("the network cannot run {tasks} tasks at once")]
+    Repeat {
+        /// How many were asked for.
+        tasks: usize,
+        /// Why not.
+        source: RepeatError,
     },
     /// No task is called that; the cause says which there are.
     #[error(transparent)]

@@ -1,7 +1,7 @@
 //! One forward pass: the artefact's input and output names, and the check of what comes back.
 
 use ndarray::{Array1, Array5, ArrayView5, Ix5};
-use uniseg_onnx::Network;
+use uniseg_onnx::{LOGITS, Network};
 
 use crate::{Engine, RuntimeError, Tensor, TensorView};
 
@@ -24,16 +24,17 @@ pub fn forward(
     }
     let windows = image.dim().0;
     let task = Array1::from_elem(1, i64::from(task));
-    let outputs = engine.run(&[
+    let mut outputs = engine.run(&[
         (uniseg_onnx::IMAGE, TensorView::F32(image.into_dyn())),
         (uniseg_onnx::TASK, TensorView::I64(task.view().into_dyn())),
     ])?;
-    logits(outputs, network, windows, engine.name())
+    logits(&mut outputs, LOGITS, network, windows, engine.name())
 }
 
-/// The logits [n, classes, D, H, W] among a graph's outputs.
+/// Takes the logits [n, classes, D, H, W] called `name` out of a graph's outputs.
 pub(crate) fn logits(
-    outputs: Vec<(String, Tensor)>,
+    outputs: &mut Vec<(String, Tensor)>,
+    name: &str,
     network: &Network,
     windows: usize,
     engine: &str,
@@ -44,11 +45,11 @@ pub(crate) fn logits(
         .iter()
         .map(|(name, tensor)| format!("{name} {tensor}"))
         .collect();
-    outputs
-        .into_iter()
-        .find_map(|(name, tensor)| match tensor {
-            Tensor::F32(array) if name == uniseg_onnx::LOGITS => Some(array),
-            _ => None,
+    let place = outputs.iter().position(|(found, _)| found == name);
+    place
+        .and_then(|place| match outputs.swap_remove(place).1 {
+            Tensor::F32(array) => Some(array),
+            Tensor::I64(_) => None,
         })
         .filter(|array| array.shape() == expected)
         .and_then(|array| array.into_dimensionality::<Ix5>().ok())

@@ -5,7 +5,8 @@ use std::{fmt, num::NonZeroUsize, str::FromStr};
 use uniseg_onnx::{Normalization, Task, ZScoreScope};
 
 use crate::{
-    Case, ComputedOn, Keeping, Model, Pieces, PiecesOn, RuntimeError, WindowOptions, group_tasks,
+    Case, ComputedOn, Footprint, Keeping, Model, Pieces, PiecesOn, RuntimeError, WindowOptions,
+    group_tasks,
 };
 
 /// Bytes of a voxel of an image, and of a label map.
@@ -133,9 +134,10 @@ impl MemoryEstimate {
             sums = sums.max(FLOAT * (group_sums + weight + 3 * slab));
             most = most.max(group.len() as u64);
         }
-        let main = Running::of(work.pieces.model(), work.on.main);
+        let at_once = work.pieces.tasks_in_a_call(most as usize);
+        let main = Running::of(work.pieces.model(), work.on.main, at_once);
         let encoder = work.pieces.encoder();
-        let encoder = encoder.map(|encoder| Running::of(encoder, work.on.encoder));
+        let encoder = encoder.map(|encoder| Running::of(encoder, work.on.encoder, 1));
         MemoryEstimate {
             images,
             resampling,
@@ -188,21 +190,26 @@ fn mask(task: &Task, voxels: u64) -> u64 {
     u64::from(needed) * (2 + FLOAT) * voxels
 }
 
-/// A model and how its engine keeps what it computes.
+/// A model, how its engine keeps what it computes, and what a call with one window costs.
 struct Running<'a> {
     model: &'a Model,
     keeping: Keeping,
+    footprint: &'a Footprint,
 }
 
 impl Running<'_> {
-    fn of(model: &Model, on: ComputedOn) -> Running<'_> {
-        let keeping = Keeping::on(on);
-        Running { model, keeping }
+    /// Computing so many tasks at once.
+    fn of(model: &Model, on: ComputedOn, tasks: usize) -> Running<'_> {
+        Running {
+            model,
+            keeping: Keeping::on(on),
+            footprint: model.footprint_of(tasks),
+        }
     }
 
     /// What is kept of the file's weights, and of the engine's own libraries.
     fn weights(&self) -> u64 {
-        let (file, floats) = (self.model.file_bytes(), self.model.footprint().weight_bytes);
+        let (file, floats) = (self.model.file_bytes(), self.footprint.weight_bytes);
         match self.keeping {
             // Them, and a copy in the order that its products like.
             Keeping::Apart => file + 2 * floats,
@@ -212,7 +219,7 @@ impl Running<'_> {
 
     /// What reading the weights takes, more than [`Running::weights`] for a moment.
     fn opening(&self) -> u64 {
-        let (file, floats) = (self.model.file_bytes(), self.model.footprint().weight_bytes);
+        let (file, floats) = (self.model.file_bytes(), self.footprint.weight_bytes);
         match self.keeping {
             Keeping::Apart => file + 2 * floats,
             Keeping::Joined { .. } => OPENVINO + file + 3 * floats,
@@ -221,7 +228,7 @@ impl Running<'_> {
 
     /// A call with one window: what is computed, and the working space of operations.
     fn call(&self) -> u64 {
-        let alive = self.model.footprint().alive(self.keeping);
+        let alive = self.footprint.alive(self.keeping);
         alive
             + match self.keeping {
                 Keeping::Apart => alive / 4,
@@ -244,14 +251,14 @@ fn opening(main: &Running<'_>, encoder: Option<&Running<'_>>) -> u64 {
 fn network(main: &Running<'_>, encoder: Option<&Running<'_>>, batch: u64) -> u64 {
     let batch = if main.model.batches() { batch } else { 1 };
     // Logits are copied out of the engine before it forgets its own.
-    let decoding = main.call() + main.model.footprint().output_bytes;
+    let decoding = main.call() + main.footprint.output_bytes;
     let one = match (encoder, main.keeping) {
         (None, _) => decoding,
         // The features are lent to the decoder; its inputs are part of its activations.
         (Some(encoder), Keeping::Apart) => decoding.max(encoder.call()),
         // Each half keeps the memory that it computes in.
         (Some(encoder), Keeping::Joined { .. }) => {
-            let features = encoder.model.footprint().output_bytes;
+            let features = encoder.footprint.output_bytes;
             decoding + encoder.call().saturating_sub(features)
         }
     };

@@ -1,13 +1,20 @@
 //! An artefact that has been checked, ready for any engine.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use uniseg_onnx::{
-    Artefact, Bytes, Dim, IMAGE, Manifest,
+    Artefact, Bytes, Dim, IMAGE, Manifest, TASK, decode, encode,
     proto::{DataType, ModelProto},
+    repeat,
 };
 
 use crate::{Footprint, Precision, RuntimeError};
+
+/// Most tasks that one graph is made to compute: past these, what they share is little.
+const MOST_TASKS: usize = 8;
+
+/// Two tasks at once are worth a graph of their own if they take less than this share of two alone.
+const WORTHWHILE: f64 = 0.95;
 
 /// A checked artefact: its manifest, and exactly the bytes that were checked.
 ///
@@ -18,8 +25,10 @@ pub struct Model {
     manifest: Manifest,
     bytes: Bytes,
     file_bytes: u64,
+    path: Option<PathBuf>,
     batches: bool,
-    footprint: Footprint,
+    /// Those of the graph for one task, for two, and so on; never empty.
+    footprints: Vec<Footprint>,
     stored: Precision,
 }
 
@@ -30,7 +39,10 @@ impl Model {
     /// Errors: [`RuntimeError::OpenModel`] with what is wrong.
     pub fn open(path: &Path) -> Result<Model, RuntimeError> {
         let artefact = Artefact::open(path).map_err(|source| RuntimeError::OpenModel { source })?;
-        Ok(artefact.into())
+        Ok(Model {
+            path: Some(path.to_owned()),
+            ..artefact.into()
+        })
     }
 
     /// A model whose inputs and outputs are not the contract's and which nobody has checked: for
@@ -41,8 +53,9 @@ impl Model {
             manifest,
             file_bytes: bytes.len() as u64,
             bytes,
+            path: None,
             batches: false,
-            footprint: Footprint::default(),
+            footprints: vec![Footprint::default()],
             stored: Precision::F32,
         }
     }
@@ -57,9 +70,38 @@ impl Model {
         }
     }
 
-    /// What is known of the model, without its file: that is not needed any more once an engine has
-    /// read it, and no engine opens this.
+    /// This model's graph for `tasks` tasks at once: what does not depend on the task is computed
+    /// once for all of them. Inputs and outputs are named by [`uniseg_onnx::repeated_name`].
+    ///
+    /// A model without its file reads that again, which must not have changed.
+    ///
+    /// Errors: [`RuntimeError::OpenModel`], [`RuntimeError::ModelChanged`], [`RuntimeError::Repeat`].
+    pub fn for_tasks(&self, tasks: usize) -> Result<Model, RuntimeError> {
+        let bytes = match &self.path {
+            Some(path) if self.bytes.is_empty() => {
+                let again = Model::open(path)?;
+                if again.manifest != self.manifest {
+                    return Err(RuntimeError::ModelChanged { path: path.clone() });
+                }
+                again.bytes
+            }
+            _ => self.bytes.clone(),
+        };
+        if tasks <= 1 {
+            return Ok(self.with_graph(bytes));
+        }
+        let graph = decode(bytes).map_err(|source| RuntimeError::OpenModel { source })?;
+        let repeated = repeat(&graph, TASK, tasks);
+        let repeated = repeated.map_err(|source| RuntimeError::Repeat { tasks, source })?;
+        Ok(self.with_graph(encode(&repeated)))
+    }
+
+    /// What is known of the model, without its file, where that can be read again: it is not needed
+    /// any more once an engine has read it, and no engine opens this. See [`Model::for_tasks`].
     pub fn without_file(&self) -> Model {
+        if self.path.is_none() {
+            return self.clone();
+        }
         Model {
             bytes: Bytes::new(),
             ..self.clone()
@@ -91,9 +133,20 @@ impl Model {
         self.batches
     }
 
-    /// What one window costs.
+    /// Most tasks that [`Model::for_tasks`] computes at once: one, unless they share work.
+    pub fn tasks_at_once(&self) -> usize {
+        self.footprints.len()
+    }
+
+    /// What one window costs, for one task.
     pub fn footprint(&self) -> &Footprint {
-        &self.footprint
+        self.footprint_of(1)
+    }
+
+    /// What one window costs for so many tasks at once, see [`Model::tasks_at_once`].
+    pub fn footprint_of(&self, tasks: usize) -> &Footprint {
+        let last = self.footprints.len() - 1;
+        &self.footprints[tasks.saturating_sub(1).min(last)]
     }
 }
 
@@ -103,18 +156,32 @@ impl From<Artefact> for Model {
         let (graph, manifest, bytes) = artefact.into_parts();
         Model {
             batches: batches(&graph),
-            footprint: graph
-                .graph
-                .as_ref()
-                .map_or_else(Footprint::default, |graph| {
-                    Footprint::of(graph, &manifest.network)
-                }),
+            footprints: footprints(&graph, &manifest),
             stored: stored(&graph),
             manifest,
             file_bytes: bytes.len() as u64,
             bytes,
+            path: None,
         }
     }
+}
+
+/// What a window costs for one task, and for as many at once as is worth it.
+fn footprints(model: &ModelProto, manifest: &Manifest) -> Vec<Footprint> {
+    let network = &manifest.network;
+    let of = |model: &ModelProto| {
+        let graph = model.graph.as_ref();
+        graph.map_or_else(Footprint::default, |graph| Footprint::of(graph, network))
+    };
+    let one = of(model);
+    let several = |tasks| repeat(model, TASK, tasks).ok().map(|model| of(&model));
+    let shares = |two: Footprint| (two.flops as f64) < WORTHWHILE * 2.0 * one.flops as f64;
+    let most = match network.part.is_whole() && several(2).is_some_and(shares) {
+        true => MOST_TASKS.min(manifest.tasks.len().max(1)),
+        false => 1,
+    };
+    let more: Vec<Footprint> = (2..=most).map_while(several).collect();
+    [one].into_iter().chain(more).collect()
 }
 
 /// Whether the first axis of the input `image` has a name instead of a number.
@@ -153,3 +220,6 @@ fn stored(model: &ModelProto) -> Precision {
     let most = counts.iter().rev().max_by_key(|(_, count)| *count);
     most.map_or(Precision::F32, |(precision, _)| *precision)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,22 +1,26 @@
 //! A network that comes as one file, or as an encoder and a decoder beside each other.
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
-use ndarray::{Array1, ArrayView5};
-use uniseg_onnx::{Network, Part};
+use uniseg_onnx::Part;
 
 use crate::{
-    ComputedOn, EachTask, Engine, EngineOptions, Held, Model, Predictor, RuntimeError, TensorView,
-    WholeModel, forward::logits, open_engine, planned_engine,
+    ComputedOn, EngineOptions, Model, Predictor, RuntimeError, open_engine, planned_engine,
+    predictor::{JoinedModel, PairedModel},
 };
 
 /// Ends of the names of a pair's files.
 const ENCODER: &str = ".encoder.onnx";
 const DECODER: &str = ".decoder.onnx";
 
-/// Most tasks that run on one window together, where that saves work: each needs memory of its
-/// own for a window's depth of the volume, and a label map.
-const TOGETHER: usize = 8;
+/// Most tasks that run on one window together unless somebody wants otherwise. Each needs memory of
+/// its own for a window's depth of the volume, and a label map; in one file also what the network
+/// computes for it alone, and there the first few save nearly all that can be saved.
+const TOGETHER_IN_A_PAIR: usize = 8;
+const TOGETHER_IN_ONE_FILE: usize = 4;
 
 /// The file or the two files of one network.
 #[derive(Debug, Clone)]
@@ -79,9 +83,22 @@ impl Pieces {
         self.encoder.as_ref()
     }
 
-    /// Most tasks that are worth running on one window together: one, unless that saves work.
-    pub fn together(&self) -> usize {
-        if self.encoder.is_some() { TOGETHER } else { 1 }
+    /// How many tasks to run on one window together: `asked`, or as many as are usually worth it;
+    /// one, unless that saves work.
+    pub fn together(&self, asked: Option<NonZeroUsize>) -> usize {
+        let (usual, most) = match self.encoder {
+            Some(_) => (TOGETHER_IN_A_PAIR, usize::MAX),
+            None => (TOGETHER_IN_ONE_FILE, self.main.tasks_at_once()),
+        };
+        asked.map_or(usual, NonZeroUsize::get).min(most)
+    }
+
+    /// How many of `together` tasks are one call of the network: a pair's decoder takes one.
+    pub(crate) fn tasks_in_a_call(&self, together: usize) -> usize {
+        match self.encoder {
+            Some(_) => 1,
+            None => together.clamp(1, self.main.tasks_at_once()),
+        }
     }
 
     /// What is known of the network, without its files: see [`Model::without_file`].
@@ -105,21 +122,38 @@ impl Pieces {
         })
     }
 
-    /// Opens the engines that the pieces run in.
+    /// Opens the engines that the pieces run in, ready for `together` tasks on a window; for another
+    /// number a network in one file is opened again. The files are dropped once they are read.
     ///
-    /// Errors: those of [`open_engine`].
-    pub fn open_engines(&self, options: &EngineOptions) -> Result<Engines, RuntimeError> {
-        let opened = open_engine(&self.main, options)?;
-        let encoder = match &self.encoder {
-            Some(encoder) => Some(open_engine(encoder, options)?.engine),
-            None => None,
+    /// Errors: those of [`open_engine`] and [`Model::for_tasks`].
+    pub fn open_engines(
+        self,
+        options: &EngineOptions,
+        together: usize,
+    ) -> Result<Engines, RuntimeError> {
+        let tasks = self.tasks_in_a_call(together);
+        let Some(encoder) = self.encoder else {
+            let (joined, note) = JoinedModel::open(self.main, options, tasks)?;
+            return Ok(Engines {
+                encoder_on: joined.computed_on(),
+                predictor: Box::new(joined),
+                note,
+            });
         };
+        let decoder = open_engine(&self.main, options)?;
+        let network = self.main.manifest().network.clone();
+        let batches = self.main.batches();
+        drop(self.main);
+        let encoder = open_engine(&encoder, options)?.engine;
         Ok(Engines {
-            network: self.main.manifest().network.clone(),
-            batches: self.main.batches(),
-            main: opened.engine,
-            encoder,
-            note: opened.note,
+            encoder_on: encoder.computed_on(),
+            predictor: Box::new(PairedModel {
+                encoder,
+                decoder: decoder.engine,
+                network,
+                batches,
+            }),
+            note: decoder.note,
         })
     }
 }
@@ -155,10 +189,8 @@ pub struct PiecesOn {
 
 /// The engines of a network, ready to run.
 pub struct Engines {
-    network: Network,
-    batches: bool,
-    main: Box<dyn Engine>,
-    encoder: Option<Box<dyn Engine>>,
+    predictor: Box<dyn Predictor + Send>,
+    encoder_on: ComputedOn,
     /// One line for the user if the engine is not the preferred one.
     pub note: Option<String>,
 }
@@ -166,89 +198,24 @@ pub struct Engines {
 impl Engines {
     /// Name, version and device of the engine.
     pub fn name(&self) -> &str {
-        self.main.name()
+        self.predictor.name()
     }
 
     /// What they compute on.
     pub fn computed_on(&self) -> ComputedOn {
-        self.main.computed_on()
+        self.predictor.computed_on()
     }
 
     /// The same for each piece.
     pub fn pieces_on(&self) -> PiecesOn {
-        let main = self.main.computed_on();
-        let encoder = self.encoder.as_ref();
         PiecesOn {
-            main,
-            encoder: encoder.map_or(main, |encoder| encoder.computed_on()),
+            main: self.computed_on(),
+            encoder: self.encoder_on,
         }
     }
 
     /// What computes the logits of windows.
-    pub fn predictor(&mut self) -> Box<dyn Predictor + '_> {
-        let (network, batches) = (&self.network, self.batches);
-        let main = self.main.as_mut();
-        match &mut self.encoder {
-            None => Box::new(WholeModel::of(main, network, batches)),
-            Some(encoder) => Box::new(PairedModel {
-                encoder: encoder.as_mut(),
-                decoder: main,
-                network,
-                batches,
-            }),
-        }
+    pub fn predictor(&mut self) -> &mut dyn Predictor {
+        self.predictor.as_mut()
     }
 }
-
-/// An encoder that runs once for each window, and a decoder that runs for each task.
-struct PairedModel<'a> {
-    encoder: &'a mut dyn Engine,
-    decoder: &'a mut dyn Engine,
-    network: &'a Network,
-    batches: bool,
-}
-
-impl Predictor for PairedModel<'_> {
-    fn name(&self) -> &str {
-        self.decoder.name()
-    }
-
-    fn computed_on(&self) -> ComputedOn {
-        self.decoder.computed_on()
-    }
-
-    fn batches(&self) -> bool {
-        self.batches
-    }
-
-    fn shares_work(&self) -> bool {
-        true
-    }
-
-    fn logits(
-        &mut self,
-        image: ArrayView5<'_, f32>,
-        tasks: &[u32],
-        each: &mut EachTask<'_>,
-    ) -> Result<(), RuntimeError> {
-        let windows = image.dim().0;
-        let image = (uniseg_onnx::IMAGE, TensorView::F32(image.into_dyn()));
-        // The decoder may have been opened elsewhere, where it cannot take what a device holds.
-        let on = self.encoder.computed_on().device;
-        let held = match on == self.decoder.computed_on().device {
-            true => self.encoder.hold(&[image])?,
-            false => Held::on_host(self.encoder.run(&[image])?),
-        };
-        for (index, task) in tasks.iter().enumerate() {
-            let task = Array1::from_elem(1, i64::from(*task));
-            let task = TensorView::I64(task.view().into_dyn());
-            let outputs = self.decoder.run_held(&held, &[(uniseg_onnx::TASK, task)])?;
-            let found = logits(outputs, self.network, windows, self.decoder.name())?;
-            each(index, found)?;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,9 +1,13 @@
 //! What computes the logits of windows: the seam between the sliding window and how an artefact
 //! is cut into graphs.
 
+mod joined;
+mod paired;
+
 use ndarray::{Array5, ArrayView5};
 use uniseg_onnx::Network;
 
+pub(crate) use self::{joined::JoinedModel, paired::PairedModel};
 use crate::{ComputedOn, Engine, Model, RuntimeError, forward::forward};
 
 /// Takes the logits of one task: its place in the list asked for, and [n, classes, D, H, W].
@@ -11,8 +15,8 @@ pub type EachTask<'a> = dyn FnMut(usize, Array5<f32>) -> Result<(), RuntimeError
 
 /// Computes logits of one or more tasks on the same windows.
 ///
-/// A whole artefact runs once for each task ([`WholeModel`]); one that is split runs its encoder
-/// once and a decoder for each task, and says so with [`Predictor::shares_work`].
+/// A whole artefact runs once for each task ([`WholeModel`]), or once for several; one that is split
+/// runs its encoder once and a decoder for each task. Both say so with [`Predictor::shares_work`].
 pub trait Predictor {
     /// Name of the engine, for messages and statistics.
     fn name(&self) -> &str;

@@ -55,8 +55,8 @@ pub(crate) struct Export {
     #[arg(long)]
     open_batch: bool,
     /// Take a quarter less memory to run: no tensor of skip connection and upsampled features
-    /// together at the finest level. Costs no time in OpenVINO, a tenth of it in ONNX Runtime's
-    /// own cpu provider
+    /// together at the finest level. Tasks that run on a window together share more of their work.
+    /// Costs no time in OpenVINO, a tenth of it in ONNX Runtime's own cpu provider
     #[arg(long)]
     lean: bool,
     /// Merge each upsampling with the convolution behind it: a tenth fewer operations, no upsampled

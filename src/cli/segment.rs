@@ -74,6 +74,10 @@ pub(crate) struct Segment {
     /// Windows, or mirror views, in one call of the network, if the model takes more than one
     #[arg(long, value_name = "N", default_value = "1")]
     batch: NonZeroUsize,
+    /// Most tasks that run on a window together: more save work that they share, and take more
+    /// memory. No results change but for rounding [default: 4, or 8 with a pair]
+    #[arg(long, value_name = "N")]
+    together: Option<NonZeroUsize>,
     /// This job's share of many cases, as in 2/8: every eighth, from the second on
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
@@ -125,9 +129,10 @@ impl Segment {
         if let Some(note) = &choice.note {
             report::note(note);
         }
+        let tasks: Vec<&Task> = choice.tasks.iter().collect();
         let outputs = self.outputs(&choice.tasks)?;
         let options = self.window(model);
-        let cancel = interrupt::listen()?;
+        let cancel = &interrupt::listen()?;
         let progress = report::CaseProgress::new();
         let read = || -> anyhow::Result<Case> {
             let case = Case::read(&self.images, &mut |step| progress.show(step))?;
@@ -140,7 +145,8 @@ impl Segment {
         // case whether there is memory for it.
         let (mut case, computing) = match (self.memory, choice.tasks.first()) {
             (None, Some(first)) => thread::scope(|scope| {
-                let opening = scope.spawn(|| self.open(files, &cancel));
+                let together = first_group(&tasks, pieces.together(self.together));
+                let opening = scope.spawn(move || self.open(files, cancel, together));
                 let mut case = read()?;
                 // What fails here fails again, and is told, when the task's turn comes.
                 let _ = case.prepare(first, &mut |step| progress.show(step));
@@ -154,15 +160,14 @@ impl Segment {
         let on = computing.on(self)?;
         let mut fitted = self.fit(&pieces, on, &case, &choice.tasks, options, 0)?;
         let mut merge = self.merge(&choice.tasks, &case)?;
-        let mut engines = computing.open(self, &cancel)?;
+        let mut engines = computing.open(self, cancel, first_group(&tasks, fitted.1))?;
         if engines.pieces_on() != on {
             // What was planned could not be used.
             let on = engines.pieces_on();
             fitted = self.fit(&pieces, on, &case, &choice.tasks, options, 0)?;
         }
         let (options, together) = fitted;
-        let mut predictor = engines.predictor();
-        let tasks: Vec<&Task> = choice.tasks.iter().collect();
+        let predictor = engines.predictor();
         let mut failed = 0;
         for group in group_tasks(&tasks, together) {
             let probabilities = probabilities(&group, &choice.tasks, &outputs)?;
@@ -170,11 +175,11 @@ impl Segment {
                 manifest: model.manifest(),
                 tasks: &group,
                 options: &options,
-                cancel: &cancel,
+                cancel,
                 probabilities: &probabilities,
             };
             let result = case
-                .segment_together(predictor.as_mut(), request, &mut |step| progress.show(step))
+                .segment_together(predictor, request, &mut |step| progress.show(step))
                 .map_err(anyhow::Error::from)
                 .and_then(|found| {
                     let outputs_of = |segmentation: &Segmentation| {
@@ -199,7 +204,7 @@ impl Segment {
             progress.finish();
             match result {
                 Ok(()) => {}
-                Err(error) if was_cancelled(&error, &cancel) => interrupt::end(),
+                Err(error) if was_cancelled(&error, cancel) => interrupt::end(),
                 // With one task its error is the command's; with several the others still run.
                 Err(error) if tasks.len() == 1 => return Err(error),
                 Err(error) => {
@@ -239,7 +244,7 @@ impl Segment {
         options: WindowOptions,
         waiting: usize,
     ) -> anyhow::Result<(WindowOptions, usize)> {
-        let together = pieces.together();
+        let together = pieces.together(self.together);
         let Some(bound) = self.memory else {
             return Ok((options, together));
         };
@@ -272,14 +277,20 @@ impl Segment {
         self.engine_args.options(kind)
     }
 
-    /// Engines that stop when `cancel` says so, and that are thrifty within a bound. The files are
-    /// not needed any more.
-    fn open(&self, files: Pieces, cancel: &CancelToken) -> anyhow::Result<Engines> {
-        let engines = files.open_engines(&EngineOptions {
+    /// Engines for `together` tasks on a window, that stop when `cancel` says so, and that are
+    /// thrifty within a bound.
+    fn open(
+        &self,
+        files: Pieces,
+        cancel: &CancelToken,
+        together: usize,
+    ) -> anyhow::Result<Engines> {
+        let options = EngineOptions {
             lean: self.memory.is_some(),
             cancel: cancel.clone(),
             ..self.engine_options()
-        })?;
+        };
+        let engines = files.open_engines(&options, together)?;
         if let Some(note) = &engines.note {
             report::note(note);
         }
@@ -312,12 +323,24 @@ impl Computing {
         }
     }
 
-    fn open(self, command: &Segment, cancel: &CancelToken) -> anyhow::Result<Engines> {
+    /// Ready for `together` tasks on a window, if it is not open yet.
+    fn open(
+        self,
+        command: &Segment,
+        cancel: &CancelToken,
+        together: usize,
+    ) -> anyhow::Result<Engines> {
         match self {
-            Self::Files(files) => command.open(*files, cancel),
+            Self::Files(files) => command.open(*files, cancel, together),
             Self::Engines(engines) => Ok(engines),
         }
     }
+}
+
+/// How many tasks run on a window together at first.
+fn first_group(tasks: &[&Task], together: usize) -> usize {
+    let groups = group_tasks(tasks, together);
+    groups.first().map_or(1, Vec::len)
 }
 
 /// Where the probabilities of a group of tasks go, whose folder is made; `outputs` are in the order

@@ -133,6 +133,27 @@ fn tasks_that_agree_share_the_preprocessing() {
 }
 
 #[test]
+fn groups_are_few_and_even() {
+    let model = model();
+    let [one, other] = [0, 2].map(|index| &model.manifest().tasks[index]);
+    let sizes = |tasks: &[&Task], most| -> Vec<usize> {
+        let groups = group_tasks(tasks, most);
+        groups.iter().map(Vec::len).collect()
+    };
+    for (most, expected) in [(0, &[1; 5][..]), (2, &[2, 2, 1]), (4, &[3, 2]), (8, &[5])] {
+        assert_eq!(sizes(&[one; 5], most), expected);
+    }
+    let mixed = [one, other, one, one, other];
+    let groups = group_tasks(&mixed, 2);
+    let ids: Vec<Vec<u32>> = groups
+        .iter()
+        .map(|group| group.iter().map(|task| task.id).collect())
+        .collect();
+    assert_eq!(ids, [vec![0, 0], vec![0], vec![2, 2]]);
+    assert!(sizes(&[], 4).is_empty());
+}
+
+#[test]
 fn the_number_of_files_is_checked_before_any_is_read() {
     let model = model();
     let task = model.manifest().task("two-channel blob").unwrap();

@@ -64,19 +64,27 @@ pub struct Timing {
 }
 
 /// Splits tasks into groups that may run together: equal preprocessing and slots, at most `most`
-/// in a group. Order is kept within and between groups.
+/// in a group. Groups are as few as they can be, and none is larger than that takes. Order is kept
+/// within a group, and between groups that see the same image.
 pub fn group_tasks<'a>(tasks: &[&'a Task], most: usize) -> Vec<Vec<&'a Task>> {
-    let mut groups: Vec<Vec<&Task>> = Vec::new();
+    let mut same: Vec<Vec<&Task>> = Vec::new();
     for task in tasks {
-        let room = groups.iter_mut().find(|group| {
-            group.len() < most && group.first().is_some_and(|first| alike(first, task))
-        });
-        match room {
+        let known = same
+            .iter_mut()
+            .find(|group| group.first().is_some_and(|first| alike(first, task)));
+        match known {
             Some(group) => group.push(task),
-            None => groups.push(vec![task]),
+            None => same.push(vec![task]),
         }
     }
-    groups
+    let most = most.max(1);
+    same.iter()
+        .flat_map(|tasks| {
+            let groups = tasks.len().div_ceil(most);
+            tasks.chunks(tasks.len().div_ceil(groups))
+        })
+        .map(<[_]>::to_vec)
+        .collect()
 }
 
 /// Whether two tasks see the same image in the same slots.

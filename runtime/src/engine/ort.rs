@@ -460,8 +460,7 @@ impl OrtEngine {
         guard(name, || {
             let found = match bound {
                 Some(bound) => bound.run(session, &stop.run_options, held, inputs),
-                None => compute(session, &stop.run_options, held, inputs)
-                    .and_then(|outputs| copies(&outputs)),
+                None => compute(session, &stop.run_options, held, inputs).and_then(copies),
             };
             found.map_err(|source| stop.error(name, source))
         })

@@ -3,7 +3,7 @@
 
 use ndarray::{Array5, s};
 use uniseg_onnx::{
-    Dim, IMAGE, LOGITS, TASK,
+    Artefact, Dim, IMAGE, LOGITS, TASK,
     proto::{DataType, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto},
     sample,
 };
@@ -17,6 +17,12 @@ const FEATURES: [(&str, [i64; 4]); 2] = [("deep", [4, 1, 3, 2]), ("skip", [5, 2,
 pub(crate) fn whole() -> Model {
     let nodes = encoder_nodes().into_iter().chain(decoder_nodes());
     model(nodes, [image(), task()], [logits()])
+}
+
+/// The same, with the tiny manifest, which it keeps.
+pub(crate) fn whole_artefact() -> Artefact {
+    let graph = uniseg_onnx::decode(whole().bytes().to_vec().into()).unwrap();
+    Artefact::new(graph, sample::tiny_manifest()).unwrap()
 }
 
 /// From the image to features.

@@ -29,8 +29,8 @@ pub(super) struct BenchCase {
     /// NIfTI files, one for each channel of the task
     #[arg(required = true)]
     images: Vec<PathBuf>,
-    /// Task by name, alias or id; a pair runs several together, as in liver,spleen, if their images
-    /// are prepared alike
+    /// Task by name, alias or id; several, as in liver,spleen, run together if their images are
+    /// prepared alike
     #[arg(short, long, value_name = "NAME|ID")]
     task: String,
     /// Repeat with the volume laid end to end so many times along z, as in 1,2,4,8
@@ -57,6 +57,9 @@ pub(super) struct BenchCase {
     /// Windows, or mirror views, in one call of the network, if the model takes more than one
     #[arg(long, value_name = "N", default_value = "1")]
     batch: NonZeroUsize,
+    /// Most tasks that run on a window together [default: 4, or 8 with a pair]
+    #[arg(long, value_name = "N")]
+    together: Option<NonZeroUsize>,
     /// Engine to compute with
     #[arg(long, value_enum, default_value = "auto")]
     engine: EngineName,
@@ -114,15 +117,14 @@ impl BenchCase {
         let model = pieces.model();
         let choice = select_tasks(model.manifest(), &self.task, self.images.len())?;
         let tasks: Vec<&Task> = choice.tasks.iter().collect();
+        let together = pieces.together(self.together);
         ensure!(
-            group_tasks(&tasks, pieces.together()).len() == 1,
-            "tasks are measured together if their images are prepared alike and the network is a \
-             pair (`export --split`): measure these one at a time"
+            group_tasks(&tasks, together).len() == 1,
+            "tasks are measured together if their images are prepared alike, {together} of this \
+             network at the most (--together): measure these one at a time"
         );
         let engine = self.engine_args.options(self.engine.into());
-        let mut engines = files.open_engines(&engine)?;
-        // As `segment` does: the engines have read them.
-        drop(files);
+        let mut engines = files.open_engines(&engine, tasks.len())?;
         if let Some(note) = &engines.note {
             report::note(note);
         }
@@ -132,20 +134,23 @@ impl BenchCase {
         options.skip = self.skip;
         options.fast = self.fast;
         options.batch = self.batch;
-        // An encoder runs once, what knows the task for each of them.
-        let flops = |model: &Model| model.footprint().flops as f64;
-        let flops = pieces.encoder().map_or(0.0, flops) + flops(model) * tasks.len() as f64;
+        let flops = match pieces.encoder() {
+            // It runs once, the decoder for each task.
+            Some(encoder) => {
+                encoder.footprint().flops + model.footprint().flops * tasks.len() as u64
+            }
+            None => model.footprint_of(tasks.len()).flops,
+        };
         let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
         let mut measured = Measured {
             engine: engines.name().to_owned(),
             task: names.join(", "),
-            gflop_per_window: flops / 1e9,
+            gflop_per_window: flops as f64 / 1e9,
             peak: measure_peak(model, &engine)?,
             cases: Vec::new(),
         };
-        let mut predictor = engines.predictor();
         for growth in &self.growth {
-            let predictor = predictor.as_mut();
+            let predictor = engines.predictor();
             let mut row = self.measure(model, predictor, &tasks, &options, growth.get())?;
             row.gflop_per_second = measured.gflop_per_window * row.views / row.network_s;
             row.share_of_peak = row.gflop_per_second / measured.peak.gflop_per_second;

@@ -167,15 +167,11 @@ impl PrecisionArgs {
         let samples: Vec<Sample> = calibrate.into_iter().chain(check).collect();
         let reduced = pieces(&compiled)?;
         let options = self.engine.options();
-        let mut ours = reduced.open_engines(&options)?;
-        let mut theirs = full.open_engines(&options)?;
+        let mut ours = reduced.open_engines(&options, 1)?;
+        let manifest = full.model().manifest().clone();
+        let mut theirs = full.open_engines(&options, 1)?;
         let name = theirs.name().to_owned();
-        let rows = accuracy(
-            full.model().manifest(),
-            theirs.predictor().as_mut(),
-            ours.predictor().as_mut(),
-            &samples,
-        )?;
+        let rows = accuracy(&manifest, theirs.predictor(), ours.predictor(), &samples)?;
         report::result(&format!(
             "{precision} against f32, {name}\n{}",
             table(&rows)

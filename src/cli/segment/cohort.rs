@@ -15,7 +15,7 @@ use uniseg_runtime::{
 };
 
 use super::outputs::{self, Finished, Outputs};
-use super::{Computing, Outcome, Segment, probabilities, was_cancelled};
+use super::{Computing, Outcome, Segment, first_group, probabilities, was_cancelled};
 use crate::{interrupt, report};
 
 /// Cases, and label maps, that wait for the next stage: each stage is one ahead and no more.
@@ -69,7 +69,11 @@ pub(super) fn run(
     let total = cases.len();
     let cancel = interrupt::listen()?;
     let mut engines = Computing::Files(files.into());
-    let (mut jobs, mut rows) = (Vec::new(), Vec::new());
+    let together = |job: &Job| {
+        let tasks: Vec<&Task> = job.tasks.iter().collect();
+        first_group(&tasks, pieces.together(command.together))
+    };
+    let (mut jobs, mut rows): (Vec<Job>, Vec<Row>) = (Vec::new(), Vec::new());
     // Cases that were finished otherwise than they would be now.
     let mut otherwise = 0;
     for case in cases {
@@ -86,7 +90,7 @@ pub(super) fn run(
             Some(_) if command.keep_finished => true,
             Some(finished) => {
                 // What would compute them now is known once it is there.
-                let opened = engines.open(command, &cancel)?;
+                let opened = engines.open(command, &cancel, together(&job))?;
                 let alike = finished.is_alike(opened.computed_on());
                 engines = Computing::Engines(opened);
                 otherwise += usize::from(!alike);
@@ -111,10 +115,10 @@ pub(super) fn run(
              are made again; --keep-finished keeps them"
         ));
     }
-    if !jobs.is_empty() {
+    if let Some(first) = jobs.first() {
         std::fs::create_dir_all(&command.output)
             .with_context(|| format!("cannot create {}", command.output.display()))?;
-        let engines = engines.open(command, &cancel)?;
+        let engines = engines.open(command, &cancel, together(first))?;
         rows.extend(pipeline(
             command,
             &pieces,
@@ -207,7 +211,7 @@ fn pipeline(
 ) -> anyhow::Result<Vec<Row>> {
     let model = pieces.model();
     let on = engines.pieces_on();
-    let mut predictor = engines.predictor();
+    let predictor = engines.predictor();
     let progress = report::CaseProgress::new();
     let rows = thread::scope(|scope| {
         // No room to wait in: with the case that is read and the one that is segmented there are
@@ -248,7 +252,7 @@ fn pipeline(
                         probabilities: &probabilities,
                     };
                     let show = &mut |step: uniseg_runtime::Progress<'_>| progress.show(step);
-                    let found = case.segment_together(predictor.as_mut(), request, show)?;
+                    let found = case.segment_together(predictor, request, show)?;
                     for segmentation in found.segmentations {
                         if let Some(merge) = &mut merge {
                             merge.add(&segmentation)?;

@@ -39,10 +39,10 @@ pub(super) fn tensors(outputs: SessionOutputs<'_>) -> ::ort::Result<Vec<(&str, D
         .collect()
 }
 
-/// Copies of a run's outputs.
-pub(super) fn copies(outputs: &SessionOutputs<'_>) -> ::ort::Result<Vec<(String, Tensor)>> {
+/// Copies of a run's outputs, each of which ONNX Runtime frees once it is copied.
+pub(super) fn copies(outputs: SessionOutputs<'_>) -> ::ort::Result<Vec<(String, Tensor)>> {
     outputs
-        .iter()
+        .into_iter()
         .map(|(name, value)| Ok((name.to_owned(), owned(view(&value)?))))
         .collect()
 }

@@ -4,8 +4,9 @@ use uniseg_onnx::sample;
 
 use super::*;
 use crate::{
-    EngineKind,
+    EngineKind, EngineOptions, Model, WholeModel,
     engine::open_bound,
+    open_engine,
     testing::graphs::{decoder, encoder, whole, windows},
 };
 
@@ -28,15 +29,15 @@ fn a_pair_predicts_as_the_whole_wherever_its_features_lie() {
     let manifest = sample::tiny_manifest();
     let mut joined = ort(&whole());
     let mut joined = WholeModel::one_by_one(joined.as_mut(), &manifest.network);
-    for (mut encoder, mut decoder) in pairs {
+    for (encoder, decoder) in pairs {
         let bound = match decoder.name().starts_with("tract") {
             true => 1e-5,
             false => 0.0,
         };
         let mut pair = PairedModel {
-            encoder: encoder.as_mut(),
-            decoder: decoder.as_mut(),
-            network: &manifest.network,
+            encoder,
+            decoder,
+            network: manifest.network.clone(),
             batches: true,
         };
         for (seed, tasks) in [(0, [0, 1]), (1, [1, 0]), (2, [1, 1])] {

@@ -1,0 +1,110 @@
+//! Several tasks in one call of a network in one file: what each gives alone.
+
+use burn::prelude::*;
+use uniseg::bridge::{self, Request};
+use uniseg_imaging::ndarray::Array5;
+use uniseg_runtime::{EngineOptions, Model, Pieces, random_patch};
+use uniseg_train::Checkpoint;
+use uniseg_train::plan::{Plan, Variant, paper};
+
+use crate::support::{
+    artefacts,
+    compare::{read_labels, same_math},
+    golden, kept, ort, uniseg,
+};
+
+#[test]
+fn tasks_in_one_call_have_the_logits_that_each_has_alone() {
+    for variant in Variant::ALL {
+        let mut plan: Plan = paper();
+        plan.network.variant = variant;
+        plan.network.patch_size = [32, 64, 64];
+        plan.network.base_num_features = 4;
+        let checkpoint = Checkpoint::random(plan, 5, &Device::flex());
+        for lean in [false, true] {
+            let request = Request {
+                lean,
+                ..Request::default()
+            };
+            let compiled = bridge::compile_for(&checkpoint, &request).unwrap();
+            let model = Model::from(compiled.artefact);
+            let flops = |tasks| model.footprint_of(tasks).flops as f64;
+            let share = flops(4) / (4.0 * flops(1));
+            println!("{variant}, lean {lean}: {share:.2} of four tasks alone");
+            let most = if lean { 0.65 } else { 0.8 };
+            let at_once = match variant {
+                // It does not know of the task.
+                Variant::Baseline => 1,
+                _ => 8,
+            };
+            assert_eq!(model.tasks_at_once(), at_once, "{variant}");
+            if at_once > 1 {
+                assert!(share < most, "{variant}, lean {lean}: {share}");
+            }
+            let task = &model.manifest().tasks[0];
+            let image = random_patch(model.manifest(), task, 3);
+            for kind in ort::ENGINES {
+                let [alone, joined] = [1, 3].map(|together| {
+                    let pieces = Pieces::from(model.clone());
+                    let options = ort::options(kind);
+                    logits(pieces, &options, image.clone(), together)
+                });
+                for ((found, expected), task) in joined.iter().zip(&alone).zip([0, 1, 7]) {
+                    let what = format!("{variant}, lean {lean}, {kind}, task {task}");
+                    same_math(&what, found.view().into_dyn(), expected.view().into_dyn());
+                }
+            }
+        }
+    }
+}
+
+/// Those of three tasks, `together` in a call.
+fn logits(
+    pieces: Pieces,
+    options: &EngineOptions,
+    image: Array5<f32>,
+    together: usize,
+) -> Vec<Array5<f32>> {
+    let mut engines = pieces.open_engines(options, together).unwrap();
+    let mut found = Vec::new();
+    for tasks in [0, 1, 7].chunks(together) {
+        let mut each = |_, logits| {
+            found.push(logits);
+            Ok(())
+        };
+        let predictor = engines.predictor();
+        predictor.logits(image.view(), tasks, &mut each).unwrap();
+    }
+    assert_eq!(found.len(), 3);
+    found
+}
+
+#[test]
+fn segment_gives_the_same_labels_however_many_tasks_run_together() {
+    let name = "segment_gives_the_same_labels_however_many_tasks_run_together";
+    let Some(golden) = golden(name) else {
+        return;
+    };
+    let folder = kept("together");
+    let model = artefacts::trained(&golden);
+    let volume = golden.path("data/ct_small.nii.gz");
+    // Three that see the same image: all together, two and one, one by one.
+    let tasks = "liver,kidney,spleen";
+    let found = ["3", "2", "1"].map(|together| {
+        let to = folder.join(together);
+        let [model, volume, to] = [model, &volume, &to].map(|path| path.to_str().unwrap());
+        let arguments = ["segment", model, volume, "--task", tasks, "-o", to];
+        uniseg([&arguments[..], &["--together", together]].concat()).succeeds();
+        ["liver", "kidney", "spleen"]
+            .map(|task| read_labels(&folder.join(together).join(format!("{task}.nii.gz"))))
+    });
+    let [_, _, alone] = &found;
+    for (joined, together) in found.iter().zip(["three", "two"]) {
+        for (found, expected) in joined.iter().zip(alone) {
+            assert!(expected.iter().any(|label| *label != 0));
+            let differ = expected.iter().zip(found).filter(|(a, b)| a != b).count();
+            println!("{together}: {differ} of {} voxels differ", found.len());
+            assert!(differ <= 2, "{together}: {differ} voxels differ");
+        }
+    }
+}
