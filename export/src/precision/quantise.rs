@@ -103,6 +103,9 @@ fn channel_axis(graph: &Graph, node: &Node) -> Option<usize> {
 /// x -> Q -> DQ -> Conv(DQ(weight), DQ(bias)) -> y      computed in bytes
 /// x -> Conv(DQ(weight), bias) -> y                     stored in bytes
 /// ```
+/// Behind a transposed convolution stands an activation that changes nothing: OpenVINO quantises
+/// where an activation ends, but what comes out of a transposed convolution it first writes once
+/// more as 32-bit floats, at full resolution the largest tensor of all.
 pub(super) fn convert(
     graph: &Graph,
     sites: &Sites,
@@ -111,6 +114,11 @@ pub(super) fn convert(
     let mut to = Graph::new(graph.opset());
     let mut values: HashMap<ValueId, ValueId> = HashMap::new();
     let mut through_bytes: HashMap<ValueId, ValueId> = HashMap::new();
+    let producers = graph.producers();
+    let is_transposed = |id: ValueId| {
+        let producer = producers.get(id.0 as usize).copied().flatten();
+        producer.is_some_and(|node| graph.nodes()[node].op == "ConvTranspose")
+    };
     for (name, id) in graph.inputs() {
         let value = graph.value(*id);
         let new = to.add_value(value.dtype, value.shape.clone());
@@ -129,7 +137,10 @@ pub(super) fn convert(
                 (Some(_), 0) if site == Site::Computed => match through_bytes.get(&id) {
                     Some(&x) => x,
                     None => {
-                        let x = copied(graph, &mut to, &mut values, id)?;
+                        let mut x = copied(graph, &mut to, &mut values, id)?;
+                        if is_transposed(id) {
+                            x = unchanged(&mut to, x);
+                        }
                         let x = bytes_and_back(&mut to, x, Affine::of(range(ranges, id)?));
                         through_bytes.insert(id, x);
                         x
@@ -216,6 +227,20 @@ impl Affine {
             zero_point: (-lower / scale).round() as u8,
         }
     }
+}
+
+/// An activation that changes nothing.
+fn unchanged(to: &mut Graph, x: ValueId) -> ValueId {
+    let shape = to.value(x).shape.clone();
+    let same = to.add_value(Dtype::F32, shape);
+    to.push_node(Node {
+        op: "LeakyRelu",
+        inputs: vec![x],
+        outputs: vec![same],
+        attributes: vec![("alpha", Attribute::Float(1.0))],
+        origin: "precision",
+    });
+    same
 }
 
 fn bytes_and_back(to: &mut Graph, x: ValueId, affine: Affine) -> ValueId {

@@ -1,6 +1,6 @@
 //! conv, norm, activation, conv, norm, activation, conv: the pattern of the networks we export.
 
-use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2dConfig};
 use burn::nn::{InstanceNorm, InstanceNormConfig};
 use burn::prelude::*;
 use burn::tensor::activation::leaky_relu;
@@ -170,6 +170,44 @@ fn channels_are_balanced_where_that_changes_nothing() {
     );
     // Both norms share a constant, of which each has its own now.
     assert_eq!(before.nodes().len(), after.nodes().len());
+}
+
+#[test]
+fn what_a_transposed_convolution_makes_is_quantised_behind_an_activation() {
+    let convs = [
+        filled([1, 2], 0.5),
+        filled([2, 2], 0.5),
+        filled([2, 1], 0.25),
+    ];
+    let up = ConvTranspose2dConfig::new([2, 2], [2, 2]).with_stride([2, 2]);
+    let up = up.init(&Device::flex());
+    let mut made = Made {
+        batch: 1,
+        extremes: [0.0, 1.0],
+        runs: 1,
+        probed: 0,
+    };
+    let exported = Exporter::new()
+        .float_input("x", &[1, 1, 4, 4])
+        .export(|tracer| {
+            let [stem, body, head] = convs.each_ref().map(|conv| tracer.load(conv));
+            let x = stem.forward(tracer.float::<4>("x")?);
+            let x = body.forward(tracer.load(&up).forward(x));
+            tracer.output("y", head.forward(leaky_relu(x, 0.01)))
+        })
+        .unwrap()
+        .with_precision(Precision::Int8(Int8::default()), Some(&mut made))
+        .unwrap();
+    let ops: Vec<&str> = exported
+        .graph()
+        .nodes()
+        .iter()
+        .map(|node| node.op)
+        .collect();
+    let up = ops.iter().position(|op| *op == "ConvTranspose").unwrap();
+    assert_eq!(ops[up + 1..up + 3], ["LeakyRelu", "QuantizeLinear"]);
+    assert_eq!(exported.graph().nodes()[up + 1].float("alpha"), Some(1.0));
+    assert_eq!(ops.iter().filter(|op| **op == "LeakyRelu").count(), 2);
 }
 
 #[test]
