@@ -7,7 +7,7 @@
 # Prints seconds and peak memory of each process, then how well labels agree. Makes a virtual
 # environment in FOLDER and installs ONNX Runtime with OpenVINO into the user's cache. DEVICE
 # (default openvino) can be set, and UNISEG, a program that is built already, and PYTHON, one with
-# torch, nibabel, scipy, scikit-image and nnunetv2. Quiet the machine before: about 20 minutes on
+# torch, nibabel, scipy, scikit-image and nnunetv2. Quiet the machine before: about 30 minutes on
 # two cores. The rows in bf16 mean something only where the processor computes in it
 # (AVX512-BF16 or AMX).
 set -euo pipefail
@@ -19,9 +19,9 @@ device=${DEVICE:-openvino}
 [ "$device" != openvino ] || "$UNISEG" runtime install --openvino
 
 measure() { "$PYTHON" benches/peer/measure.py "$@" >/dev/null; }
-segment() { # NAME MODEL TASKS OUTPUT PRECISION
+segment() { # NAME MODEL TASKS OUTPUT PRECISION [FLAG...]
     measure "$1" "$UNISEG" segment "$out/$2" "$out/case.nii.gz" --task "$3" -o "$4" --no-skip \
-        --device "$device" --precision "$5"
+        --device "$device" --precision "$5" "${@:6}"
 }
 
 # What is compared.
@@ -36,9 +36,12 @@ fewer=(--merge-upsampling --winograd) # for f32
 half=(--features f16 --channels-last) # between encoder and decoder
 export_it --task liver "${fewer[@]}" -o "$out/liver32.onnx"
 export_it --task liver --lean -o "$out/liver.onnx"
+export_it --modality CT "${fewer[@]}" -o "$out/ct32.onnx"
+export_it --modality CT --lean -o "$out/ct.onnx"
 export_it --modality CT --split --channels-last "${fewer[@]}" -o "$out/ct32.onnx"
 export_it --modality CT --split "${half[@]}" -o "$out/ct.onnx"
 export_it --task liver --lean "${int8[@]}" -o "$out/liver8.onnx"
+export_it --modality CT --lean "${int8[@]}" -o "$out/ct8.onnx"
 export_it --modality CT --split "${half[@]}" "${int8[@]}" -o "$out/ct8.onnx"
 
 cts=liver,kidney,hepatic_vessel,pancreas,colon,lung,spleen,vertebrae
@@ -56,10 +59,19 @@ segment "uniseg int8" liver8.onnx liver "$out/labels/liver8.nii.gz" int8
 segment "uniseg int8, the rest in bf16" liver8.onnx liver "$out/labels/liver8b.nii.gz" bf16
 echo "== eight CT tasks" >&2
 peer "PyTorch f32" pytorch 0,1,2,3,4,5,6,7 f32
-segment "uniseg f32" ct32.decoder.onnx $cts "$out/labels/ct" f32
-segment "uniseg bf16" ct.decoder.onnx $cts "$out/labels/ct16" bf16
-segment "uniseg int8" ct8.decoder.onnx $cts "$out/labels/ct8" int8
-segment "uniseg int8, the rest in bf16" ct8.decoder.onnx $cts "$out/labels/ct8b" bf16
+eight() { # NAME MODEL OUTPUT PRECISION [FLAG...]
+    segment "uniseg $1" "$2" $cts "$out/labels/$3" "${@:4}"
+}
+eight "f32" ct32.onnx joined f32
+eight "bf16" ct.onnx joined16 bf16
+eight "int8" ct8.onnx joined8 int8
+eight "int8, the rest in bf16" ct8.onnx joined8b bf16
+eight "int8, the rest in bf16, 2 together" ct8.onnx joined8b2 bf16 --together 2
+eight "int8, the rest in bf16, 1 by 1" ct8.onnx joined8b1 bf16 --together 1
+eight "pair f32" ct32.decoder.onnx ct f32
+eight "pair bf16" ct.decoder.onnx ct16 bf16
+eight "pair int8" ct8.decoder.onnx ct8 int8
+eight "pair int8, the rest in bf16" ct8.decoder.onnx ct8b bf16
 
 echo "== labels" >&2
 same() { "$PYTHON" benches/peer/same_labels.py "$@"; }
@@ -70,4 +82,5 @@ same "uniseg int8 against PyTorch f32" "$out/labels/liver8.nii.gz" "$out/labels/
 for name in vertebrae liver; do
     id=$([ $name = liver ] && echo 0 || echo 7)
     same "the pair, $name" "$out/labels/ct/$name.nii.gz" "$out/labels/pytorch/task$id.nii.gz"
+    same "one file, $name" "$out/labels/joined/$name.nii.gz" "$out/labels/pytorch/task$id.nii.gz"
 done

@@ -169,6 +169,7 @@ fn foreign_libraries_are_named_in_one_file_each() {
             "runtime/src/engine/ort.rs",
             "runtime/src/engine/ort/binding.rs",
             "runtime/src/engine/ort/library.rs",
+            "runtime/src/engine/ort/stop.rs",
             "runtime/src/engine/ort/values.rs"
         ]
     );

@@ -2,7 +2,7 @@
 
 use burn::prelude::*;
 use uniseg::bridge::{self, Request};
-use uniseg_imaging::ndarray::Array5;
+use uniseg_imaging::ndarray::{Array5, ArrayViewMut5};
 use uniseg_runtime::{EngineOptions, Model, Pieces, random_patch};
 use uniseg_train::Checkpoint;
 use uniseg_train::plan::{Plan, Variant, paper};
@@ -68,8 +68,8 @@ fn logits(
     let mut engines = pieces.open_engines(options, together).unwrap();
     let mut found = Vec::new();
     for tasks in [0, 1, 7].chunks(together) {
-        let mut each = |_, logits| {
-            found.push(logits);
+        let mut each = |_, logits: ArrayViewMut5<'_, f32>| {
+            found.push(logits.to_owned());
             Ok(())
         };
         let predictor = engines.predictor();

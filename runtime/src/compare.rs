@@ -103,7 +103,7 @@ fn timed(
     let start = Instant::now();
     let mut found = Array5::zeros((0, 0, 0, 0, 0));
     predictor.logits(image.view(), &[task.id], &mut |_, logits| {
-        found = logits;
+        found = logits.to_owned();
         Ok(())
     })?;
     Ok((found, start.elapsed().as_secs_f64()))

@@ -22,7 +22,9 @@ pub(crate) use memory::out_of_memory;
 pub use probe::{LibraryProbe, ProviderProbe, probe_library};
 pub use providers::CudaOptions;
 
-use crate::{CancelToken, Device, Model, Precision, RuntimeError, Tensor, TensorView};
+use crate::{
+    CancelToken, Device, Model, Precision, RuntimeError, Tensor, TensorView, TensorViewMut,
+};
 
 /// Runs one artefact: named tensors in, named tensors out.
 pub trait Engine: Send {
@@ -65,7 +67,31 @@ pub trait Engine: Send {
     ) -> Result<Vec<(String, Tensor)>, RuntimeError> {
         self.run(&held.beside(inputs)?)
     }
+
+    /// Runs the network once on `inputs`, and on what another engine `held` if anything, and lends
+    /// each output in the graph's order, to be read and written over: without a copy, and freed one
+    /// by one, where they lie in the host's memory.
+    ///
+    /// Errors: those of [`Engine::run_held`], and the error of `each`, with which it ends.
+    fn lend(
+        &mut self,
+        held: Option<&Held<'_>>,
+        inputs: &[(&str, TensorView<'_>)],
+        each: &mut EachOutput<'_>,
+    ) -> Result<(), RuntimeError> {
+        let outputs = match held {
+            Some(held) => self.run_held(held, inputs)?,
+            None => self.run(inputs)?,
+        };
+        for (name, mut output) in outputs {
+            each(&name, output.view_mut())?;
+        }
+        Ok(())
+    }
 }
+
+/// Takes an output by its name.
+pub type EachOutput<'a> = dyn FnMut(&str, TensorViewMut<'_>) -> Result<(), RuntimeError> + 'a;
 
 /// What decides the numbers that come out: results made on the same are the same to rounding,
 /// whatever the engine's version.

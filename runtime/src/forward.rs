@@ -1,9 +1,9 @@
 //! One forward pass: the artefact's input and output names, and the check of what comes back.
 
-use ndarray::{Array1, Array5, ArrayView5, Ix5};
-use uniseg_onnx::{LOGITS, Network};
+use ndarray::{Array1, Array5, ArrayView5, Ix5, array};
+use uniseg_onnx::{IMAGE, LOGITS, Network, TASK, repeated_name};
 
-use crate::{Engine, RuntimeError, Tensor, TensorView};
+use crate::{EachTask, Engine, Held, RuntimeError, TensorView, TensorViewMut};
 
 /// Runs the network once on `image` [n, slots, D, H, W] for the task with index `task`.
 ///
@@ -19,43 +19,77 @@ pub fn forward(
     image: ArrayView5<'_, f32>,
     task: u32,
 ) -> Result<Array5<f32>, RuntimeError> {
+    let mut found = Array5::zeros((0, 0, 0, 0, 0));
+    forward_each(engine, network, image, &[task], &mut |_, logits| {
+        found = logits.to_owned();
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The same for as many tasks as `engine` was opened for, see [`crate::Model::for_tasks`]; the
+/// logits are lent.
+pub(crate) fn forward_each(
+    engine: &mut dyn Engine,
+    network: &Network,
+    image: ArrayView5<'_, f32>,
+    tasks: &[u32],
+    each: &mut EachTask<'_>,
+) -> Result<(), RuntimeError> {
     if !network.part.is_whole() {
         return Err(RuntimeError::HalfOfAPair);
     }
     let windows = image.dim().0;
-    let task = Array1::from_elem(1, i64::from(task));
-    let mut outputs = engine.run(&[
-        (uniseg_onnx::IMAGE, TensorView::F32(image.into_dyn())),
-        (uniseg_onnx::TASK, TensorView::I64(task.view().into_dyn())),
-    ])?;
-    logits(&mut outputs, LOGITS, network, windows, engine.name())
+    let tasks: Vec<(String, Array1<i64>)> = tasks
+        .iter()
+        .enumerate()
+        .map(|(copy, task)| (repeated_name(TASK, copy), array![i64::from(*task)]))
+        .collect();
+    let image = (IMAGE, TensorView::F32(image.into_dyn()));
+    let ids = tasks
+        .iter()
+        .map(|(name, id)| (name.as_str(), TensorView::I64(id.view().into_dyn())));
+    let inputs: Vec<_> = [image].into_iter().chain(ids).collect();
+    lend_logits(engine, None, &inputs, network, windows, tasks.len(), each)
 }
 
-/// Takes the logits [n, classes, D, H, W] called `name` out of a graph's outputs.
-pub(crate) fn logits(
-    outputs: &mut Vec<(String, Tensor)>,
-    name: &str,
+/// Runs the network once and hands `each` the logits [n, classes, D, H, W] of its tasks, which are
+/// called as [`repeated_name`] says; see [`Engine::lend`].
+pub(crate) fn lend_logits(
+    engine: &mut dyn Engine,
+    held: Option<&Held<'_>>,
+    inputs: &[(&str, TensorView<'_>)],
     network: &Network,
     windows: usize,
-    engine: &str,
-) -> Result<Array5<f32>, RuntimeError> {
+    tasks: usize,
+    each: &mut EachTask<'_>,
+) -> Result<(), RuntimeError> {
     let [d, h, w] = network.patch_zyx;
     let expected = [windows, network.classes, d, h, w];
-    let found: Vec<String> = outputs
-        .iter()
-        .map(|(name, tensor)| format!("{name} {tensor}"))
-        .collect();
-    let place = outputs.iter().position(|(found, _)| found == name);
-    place
-        .and_then(|place| match outputs.swap_remove(place).1 {
-            Tensor::F32(array) => Some(array),
-            Tensor::I64(_) => None,
-        })
-        .filter(|array| array.shape() == expected)
-        .and_then(|array| array.into_dimensionality::<Ix5>().ok())
-        .ok_or_else(|| RuntimeError::WrongOutput {
-            engine: engine.to_owned(),
+    let names: Vec<String> = (0..tasks).map(|task| repeated_name(LOGITS, task)).collect();
+    let mut found = Vec::new();
+    let mut missing = tasks;
+    engine.lend(held, inputs, &mut |name, tensor| {
+        found.push(format!("{name} {tensor}"));
+        let task = names.iter().position(|known| known == name);
+        match (task, tensor) {
+            (Some(task), TensorViewMut::F32(array)) if array.shape() == expected => {
+                // It has five axes, as was just seen.
+                let Ok(logits) = array.into_dimensionality::<Ix5>() else {
+                    return Ok(());
+                };
+                missing -= 1;
+                each(task, logits)
+            }
+            _ => Ok(()),
+        }
+    })?;
+    match missing {
+        0 => Ok(()),
+        _ => Err(RuntimeError::WrongOutput {
+            engine: engine.name().to_owned(),
             expected,
             found: found.join(", "),
-        })
+        }),
+    }
 }

@@ -58,8 +58,8 @@ pub use compare::{
 };
 pub use device::{ConvSearch, Device, Precision, UnknownName};
 pub use engine::{
-    ComputedOn, CudaOptions, Engine, EngineKind, EngineOptions, Held, LibraryProbe, OpenedEngine,
-    ProviderProbe, open_engine, planned_engine, probe_library,
+    ComputedOn, CudaOptions, EachOutput, Engine, EngineKind, EngineOptions, Held, LibraryProbe,
+    OpenedEngine, ProviderProbe, open_engine, planned_engine, probe_library,
 };
 pub use error::{Cause, RuntimeError, sentence};
 pub use footprint::{Footprint, Keeping};
@@ -80,7 +80,7 @@ pub use predictor::{EachTask, Predictor, WholeModel};
 pub use sample::{Sample, sample_windows};
 pub use statistics::{LabelStatistics, STATISTICS_VERSION, Statistics};
 pub use tasks::{TaskChoice, select_tasks};
-pub use tensor::{Tensor, TensorView};
+pub use tensor::{Tensor, TensorView, TensorViewMut};
 pub use threads::{limit_threads, thread_count};
 pub use tune::{Bounds, Tried, TuneOptions, Tuned, Tunings, tune};
 pub use window::{

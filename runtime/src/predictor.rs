@@ -4,14 +4,15 @@
 mod joined;
 mod paired;
 
-use ndarray::{Array5, ArrayView5};
+use ndarray::{ArrayView5, ArrayViewMut5};
 use uniseg_onnx::Network;
 
 pub(crate) use self::{joined::JoinedModel, paired::PairedModel};
-use crate::{ComputedOn, Engine, Model, RuntimeError, forward::forward};
+use crate::{ComputedOn, Engine, Model, RuntimeError, forward::forward_each};
 
-/// Takes the logits of one task: its place in the list asked for, and [n, classes, D, H, W].
-pub type EachTask<'a> = dyn FnMut(usize, Array5<f32>) -> Result<(), RuntimeError> + 'a;
+/// Takes the logits of one task: its place in the list asked for, and [n, classes, D, H, W], which
+/// may be written over.
+pub type EachTask<'a> = dyn FnMut(usize, ArrayViewMut5<'_, f32>) -> Result<(), RuntimeError> + 'a;
 
 /// Computes logits of one or more tasks on the same windows.
 ///
@@ -94,8 +95,8 @@ impl Predictor for WholeModel<'_> {
         each: &mut EachTask<'_>,
     ) -> Result<(), RuntimeError> {
         for (index, task) in tasks.iter().enumerate() {
-            let logits = forward(self.engine, self.network, image, *task)?;
-            each(index, logits)?;
+            let each = &mut |_, logits: ArrayViewMut5<'_, f32>| each(index, logits);
+            forward_each(self.engine, self.network, image, &[*task], each)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ndarray::{ArrayD, ArrayViewD};
+use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD};
 
 /// A tensor that an engine returned.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,15 @@ pub enum TensorView<'a> {
     F32(ArrayViewD<'a, f32>),
     /// 64-bit integers.
     I64(ArrayViewD<'a, i64>),
+}
+
+/// A tensor that an engine made and lends; what is in it may be written over.
+#[derive(Debug)]
+pub enum TensorViewMut<'a> {
+    /// 32-bit floats.
+    F32(ArrayViewMutD<'a, f32>),
+    /// 64-bit integers.
+    I64(ArrayViewMutD<'a, i64>),
 }
 
 impl TensorView<'_> {
@@ -48,15 +57,32 @@ impl Tensor {
             Tensor::I64(array) => TensorView::I64(array.view()),
         }
     }
+
+    /// The same tensor, lent to be written over.
+    pub fn view_mut(&mut self) -> TensorViewMut<'_> {
+        match self {
+            Tensor::F32(array) => TensorViewMut::F32(array.view_mut()),
+            Tensor::I64(array) => TensorViewMut::I64(array.view_mut()),
+        }
+    }
 }
 
 /// Element type and shape, as in `f32 [1, 4, 32, 96, 96]`.
 impl fmt::Display for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self {
-            Tensor::F32(_) => "f32",
-            Tensor::I64(_) => "i64",
-        };
-        write!(f, "{kind} {:?}", self.shape())
+        match self {
+            Tensor::F32(array) => write!(f, "f32 {:?}", array.shape()),
+            Tensor::I64(array) => write!(f, "i64 {:?}", array.shape()),
+        }
+    }
+}
+
+/// The same.
+impl fmt::Display for TensorViewMut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TensorViewMut::F32(array) => write!(f, "f32 {:?}", array.shape()),
+            TensorViewMut::I64(array) => write!(f, "i64 {:?}", array.shape()),
+        }
     }
 }

@@ -7,25 +7,40 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 pub(super) enum PackedSlice {
     /// Label and length of each run of equal labels, row after row.
     Runs(Vec<(u16, u16)>),
-    /// Label by label, where runs are short.
-    Bytes(Vec<u8>),
-    /// The same for labels beyond a byte.
-    Words(Vec<u16>),
+    /// Label by label in so many bits, where runs are short.
+    Bits(u8, Vec<u8>),
 }
+
+/// Bits that a label may take: parts of a byte, or two.
+const BITS: [u8; 4] = [1, 2, 4, 8];
+const MOST_BITS: u8 = 16;
 
 impl PackedSlice {
     /// Packs labels (y, x).
     pub(super) fn of(labels: ArrayView2<'_, u16>) -> PackedSlice {
-        // More of them would take more than the labels as bytes.
-        let most = labels.len() / size_of::<(u16, u16)>();
-        if let Some(runs) = runs(labels, most) {
+        let highest = labels.iter().copied().max().unwrap_or(0);
+        let holds = |bits: &u8| u32::from(highest) < 1 << bits;
+        let bits = BITS.into_iter().find(holds).unwrap_or(MOST_BITS);
+        // More runs would take more than the labels in bits.
+        let bytes = (labels.len() * usize::from(bits)).div_ceil(8);
+        if let Some(runs) = runs(labels, bytes / size_of::<(u16, u16)>()) {
             return PackedSlice::Runs(runs);
         }
-        let bytes = labels.iter().map(|label| u8::try_from(*label));
-        match bytes.collect() {
-            Ok(bytes) => PackedSlice::Bytes(bytes),
-            Err(_) => PackedSlice::Words(labels.iter().copied().collect()),
+        let mut packed = Vec::with_capacity(bytes);
+        if bits == MOST_BITS {
+            packed.extend(labels.iter().flat_map(|label| label.to_le_bytes()));
+            return PackedSlice::Bits(bits, packed);
         }
+        let mut labels = labels.iter();
+        while let Some(first) = labels.next() {
+            // It holds every label, as was just seen.
+            let mut byte = *first as u8;
+            for (shift, label) in shifts(bits).skip(1).zip(labels.by_ref()) {
+                byte |= (*label as u8) << shift;
+            }
+            packed.push(byte);
+        }
+        PackedSlice::Bits(bits, packed)
     }
 
     /// Writes the labels back; `out` has the shape of what was packed.
@@ -39,14 +54,18 @@ impl PackedSlice {
                         .for_each(|out| *out = *label);
                 }
             }
-            PackedSlice::Bytes(labels) => {
-                for (out, label) in out.iter_mut().zip(labels) {
-                    *out = u16::from(*label);
+            PackedSlice::Bits(MOST_BITS, packed) => {
+                for (out, label) in out.iter_mut().zip(packed.as_chunks().0) {
+                    *out = u16::from_le_bytes(*label);
                 }
             }
-            PackedSlice::Words(labels) => {
+            PackedSlice::Bits(bits, packed) => {
+                let mask = u8::MAX >> (8 - bits);
+                let labels = packed
+                    .iter()
+                    .flat_map(|byte| shifts(*bits).map(move |shift| byte >> shift & mask));
                 for (out, label) in out.iter_mut().zip(labels) {
-                    *out = *label;
+                    *out = u16::from(label);
                 }
             }
         }
@@ -56,10 +75,14 @@ impl PackedSlice {
     pub(super) fn bytes(&self) -> usize {
         match self {
             PackedSlice::Runs(runs) => size_of_val(runs.as_slice()),
-            PackedSlice::Bytes(labels) => labels.len(),
-            PackedSlice::Words(labels) => size_of_val(labels.as_slice()),
+            PackedSlice::Bits(_, packed) => packed.len(),
         }
     }
+}
+
+/// Where the labels of a byte begin in it.
+fn shifts(bits: u8) -> impl Iterator<Item = u8> {
+    (0..8).step_by(usize::from(bits))
 }
 
 /// The runs of equal labels, unless they are more than `most`.
@@ -109,8 +132,9 @@ mod tests {
             };
             let labels = Array2::from_shape_fn((y, x), label);
             let (out, bytes) = unpacked(&labels);
-            let beyond = labels.iter().any(|label| *label > 255);
-            prop_assert!(bytes <= labels.len() * (1 + usize::from(beyond)));
+            let highest = labels.iter().copied().max().unwrap_or(0);
+            let bits = [1, 2, 4, 8, 16].into_iter().find(|bits| u32::from(highest) < 1 << bits);
+            prop_assert!(bytes <= (labels.len() * bits.unwrap()).div_ceil(8));
             prop_assert_eq!(out, labels);
         }
     }

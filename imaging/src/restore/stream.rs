@@ -12,7 +12,7 @@ use crate::error::ImagingError;
 /// Makes labels on the original grid of probabilities on the target grid that arrive in the order
 /// of z, and forgets each plane as soon as no later label depends on it.
 ///
-/// Memory: the labels as runs, or a byte for each voxel where that is less, or two beyond class 255
+/// Memory: the labels as runs, or in as few bits as the highest takes where that is less
 /// (several tasks may wait for their last planes together), and (classes × y × x) × 8 bytes or less
 /// for a plane or two of the target grid. The numbers are those of [`Restore::labels`], bit for bit.
 #[derive(Debug)]

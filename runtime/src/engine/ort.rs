@@ -3,9 +3,8 @@
 
 mod binding;
 mod library;
+mod stop;
 mod values;
-
-use std::sync::Arc;
 
 use ::ort::{
     ep::{
@@ -13,14 +12,14 @@ use ::ort::{
         ExecutionProviderDispatch,
     },
     session::{
-        NoSelectedOutputs, RunOptions, Session,
+        Session,
         builder::{GraphOptimizationLevel, SessionBuilder},
     },
     value::DynTensor,
 };
 
 use super::{
-    ComputedOn, Engine, EngineKind, EngineOptions,
+    ComputedOn, EachOutput, Engine, EngineKind, EngineOptions,
     choice::Choice,
     guard::guard,
     held::Held,
@@ -31,12 +30,13 @@ use super::{
 use binding::{Bound, Memory};
 use library::{Loaded, load};
 pub(super) use library::{loaded, version_of};
+use stop::Stop;
 pub(super) use values::Outputs;
-use values::{compute, copies, tensors};
+use values::{compute, copies, tensors, view_mut};
 
 use crate::{
     CancelToken, Device, LibrarySource, Model, Precision, RuntimeError, Tensor, TensorView,
-    cancel::Hook, missing_libraries,
+    missing_libraries,
 };
 
 /// What messages call this engine before its version is known.
@@ -50,39 +50,6 @@ struct OrtEngine {
     bound: Option<Bound>,
     session: Session,
     stop: Stop,
-}
-
-/// Ends a run within a window: the library looks at a flag between the operations of a graph.
-struct Stop {
-    cancel: CancelToken,
-    run_options: Arc<RunOptions<NoSelectedOutputs>>,
-    /// Kept because the token does not.
-    _hook: Hook,
-}
-
-impl Stop {
-    fn on(cancel: &CancelToken) -> ::ort::Result<Stop> {
-        let run_options = Arc::new(RunOptions::new()?);
-        let flagged = run_options.clone();
-        let hook: Hook = Arc::new(move || {
-            // A flag that cannot be set leaves the run to its end; who waits for it knows that.
-            let _ = flagged.terminate();
-        });
-        cancel.on_cancel(&hook);
-        Ok(Stop {
-            cancel: cancel.clone(),
-            run_options,
-            _hook: hook,
-        })
-    }
-
-    /// What a run that failed means.
-    fn error(&self, engine: &str, source: ::ort::Error) -> RuntimeError {
-        match self.cancel.is_cancelled() {
-            true => RuntimeError::Cancelled,
-            false => run_error(engine, source),
-        }
-    }
 }
 
 /// What [`open`] would compute on; nothing if no library is found.
@@ -307,17 +274,6 @@ fn open_error(name: &str, source: ::ort::Error) -> RuntimeError {
     }
 }
 
-fn run_error(name: &str, source: ::ort::Error) -> RuntimeError {
-    let engine = name.to_owned();
-    let out_of_memory = out_of_memory(&source.to_string());
-    let source = source.into();
-    if out_of_memory {
-        RuntimeError::OutOfMemory { engine, source }
-    } else {
-        RuntimeError::Run { engine, source }
-    }
-}
-
 /// A session's settings. A provider that does not load is an error.
 ///
 /// With `strict`, opening fails if the provider does not take every operation.
@@ -421,6 +377,43 @@ impl Engine for OrtEngine {
             Some(outputs) => self.copied(&outputs.values, inputs),
             None => self.run(&held.beside(inputs)?),
         }
+    }
+
+    fn lend(
+        &mut self,
+        held: Option<&Held<'_>>,
+        inputs: &[(&str, TensorView<'_>)],
+        each: &mut EachOutput<'_>,
+    ) -> Result<(), RuntimeError> {
+        let values = match held {
+            None => &[],
+            Some(held) => match held.of_ort() {
+                Some(outputs) => outputs.values.as_slice(),
+                None => return self.lend(None, &held.beside(inputs)?, each),
+            },
+        };
+        if self.bound.is_some() {
+            for (name, mut output) in self.copied(values, inputs)? {
+                each(&name, output.view_mut())?;
+            }
+            return Ok(());
+        }
+        let OrtEngine {
+            name,
+            session,
+            stop,
+            ..
+        } = self;
+        let (engine, stop) = (&**name, &*stop);
+        let outputs = guard(engine, || {
+            compute(session, &stop.run_options, values, inputs)
+                .and_then(tensors)
+                .map_err(|source| stop.error(engine, source))
+        })?;
+        for (name, mut output) in outputs {
+            each(name, view_mut(engine, &mut output)?)?;
+        }
+        Ok(())
     }
 }
 

@@ -1,11 +1,10 @@
 //! An artefact in one piece that computes several tasks in one call.
 
-use ndarray::{Array1, ArrayView5};
-use uniseg_onnx::{IMAGE, LOGITS, TASK, repeated_name};
+use ndarray::{ArrayView5, ArrayViewMut5};
 
 use crate::{
     ComputedOn, EachTask, Engine, EngineOptions, Model, OpenedEngine, Predictor, RuntimeError,
-    TensorView, forward::logits, open_engine,
+    forward::forward_each, open_engine,
 };
 
 /// A whole artefact, opened for as many tasks as run on a window together: what they share is
@@ -64,37 +63,6 @@ impl JoinedModel {
         self.tasks = tasks;
         Ok(self.engine.insert(engine).as_mut())
     }
-
-    /// One call of the engine.
-    fn call(
-        &mut self,
-        image: ArrayView5<'_, f32>,
-        tasks: &[u32],
-        each: &mut EachTask<'_>,
-    ) -> Result<(), RuntimeError> {
-        let windows = image.dim().0;
-        let names: Vec<String> = (0..tasks.len())
-            .map(|task| repeated_name(TASK, task))
-            .collect();
-        let ids: Vec<_> = tasks
-            .iter()
-            .map(|task| Array1::from_elem(1, i64::from(*task)))
-            .collect();
-        let ids = ids.iter().map(|id| TensorView::I64(id.view().into_dyn()));
-        let image = (IMAGE, TensorView::F32(image.into_dyn()));
-        let ids = names.iter().map(String::as_str).zip(ids);
-        let inputs: Vec<_> = [image].into_iter().chain(ids).collect();
-        let mut outputs = self.engine(tasks.len())?.run(&inputs)?;
-        let network = &self.model.manifest().network;
-        for task in 0..tasks.len() {
-            let name = repeated_name(LOGITS, task);
-            each(
-                task,
-                logits(&mut outputs, &name, network, windows, &self.name)?,
-            )?;
-        }
-        Ok(())
-    }
 }
 
 impl Predictor for JoinedModel {
@@ -122,9 +90,9 @@ impl Predictor for JoinedModel {
     ) -> Result<(), RuntimeError> {
         let most = self.model.tasks_at_once();
         for (call, tasks) in tasks.chunks(most).enumerate() {
-            self.call(image, tasks, &mut |task, logits| {
-                each(call * most + task, logits)
-            })?;
+            let network = self.model.manifest().network.clone();
+            let each = &mut |task, logits: ArrayViewMut5<'_, f32>| each(call * most + task, logits);
+            forward_each(self.engine(tasks.len())?, &network, image, tasks, each)?;
         }
         Ok(())
     }

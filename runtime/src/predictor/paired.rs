@@ -1,10 +1,10 @@
 //! An artefact in two pieces: what tasks share runs once for all of them.
 
-use ndarray::{Array1, ArrayView5};
-use uniseg_onnx::{IMAGE, LOGITS, Network, TASK};
+use ndarray::{Array1, ArrayView5, ArrayViewMut5};
+use uniseg_onnx::{IMAGE, Network, TASK};
 
 use crate::{
-    ComputedOn, EachTask, Engine, Held, Predictor, RuntimeError, TensorView, forward::logits,
+    ComputedOn, EachTask, Engine, Held, Predictor, RuntimeError, TensorView, forward::lend_logits,
 };
 
 /// An encoder that runs once for each window, and a decoder that runs for each task.
@@ -49,10 +49,10 @@ impl Predictor for PairedModel {
         for (index, task) in tasks.iter().enumerate() {
             let task = Array1::from_elem(1, i64::from(*task));
             let task = TensorView::I64(task.view().into_dyn());
-            let mut outputs = self.decoder.run_held(&held, &[(TASK, task)])?;
-            let name = self.decoder.name();
-            let found = logits(&mut outputs, LOGITS, &self.network, windows, name)?;
-            each(index, found)?;
+            let inputs = [(TASK, task)];
+            let each = &mut |_, logits: ArrayViewMut5<'_, f32>| each(index, logits);
+            let (decoder, network) = (self.decoder.as_mut(), &self.network);
+            lend_logits(decoder, Some(&held), &inputs, network, windows, 1, each)?;
         }
         Ok(())
     }

@@ -8,8 +8,8 @@ use ::ort::{
 };
 use ndarray::CowArray;
 
-use super::run_error;
-use crate::{RuntimeError, Tensor, TensorView, engine::guard::guard};
+use super::stop::run_error;
+use crate::{RuntimeError, Tensor, TensorView, TensorViewMut, engine::guard::guard};
 
 /// The outputs of a run, where ONNX Runtime left them.
 pub(in crate::engine) struct Outputs<'a> {
@@ -87,6 +87,20 @@ fn view<T: TensorValueTypeMarker + ?Sized>(value: &Value<T>) -> ::ort::Result<Te
     Ok(match value.dtype().tensor_type() {
         Some(TensorElementType::Int64) => TensorView::I64(value.try_extract_array()?),
         _ => TensorView::F32(value.try_extract_array()?),
+    })
+}
+
+/// An output, to be written over; an error if it lies where the host cannot.
+pub(super) fn view_mut<'a>(
+    engine: &str,
+    value: &'a mut DynTensor,
+) -> Result<TensorViewMut<'a>, RuntimeError> {
+    guard(engine, || {
+        let found = match value.dtype().tensor_type() {
+            Some(TensorElementType::Int64) => value.try_extract_array_mut().map(TensorViewMut::I64),
+            _ => value.try_extract_array_mut().map(TensorViewMut::F32),
+        };
+        found.map_err(|source| run_error(engine, source))
     })
 }
 

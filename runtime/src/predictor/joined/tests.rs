@@ -31,9 +31,9 @@ fn tasks_in_one_call_give_what_each_gives_alone() {
             let image = windows(count, tasks.len());
             let logits = |predictor: &mut dyn Predictor| {
                 let mut found: Vec<Array5<f32>> = Vec::new();
-                let mut each = |index: usize, logits| {
+                let mut each = |index: usize, logits: ndarray::ArrayViewMut5<'_, f32>| {
                     assert_eq!(index, found.len());
-                    found.push(logits);
+                    found.push(logits.to_owned());
                     Ok(())
                 };
                 predictor.logits(image.view(), tasks, &mut each).unwrap();
