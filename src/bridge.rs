@@ -97,7 +97,11 @@ pub fn compile_calibrated(
     calibrator: Option<&mut dyn Calibrator>,
 ) -> Result<Compiled, BridgeError> {
     let chosen = request.choose(checkpoint)?;
-    let exported = export(checkpoint, &chosen, request)?;
+    let mut exported = export(checkpoint, &chosen, request)?;
+    if request.lean {
+        // Several tasks on one window share what does not depend on the task.
+        exported = exported.divide_at(TASK)?;
+    }
     let exported = in_numbers(exported, request, calibrator)?;
     join(
         exported,
@@ -201,8 +205,7 @@ fn export(
         false => exported,
     };
     match request.lean {
-        // Several tasks on one window share what does not depend on the task.
-        true => Ok(exported.lean()?.divide_at(TASK)?),
+        true => exported.lean(),
         false => Ok(exported),
     }
 }

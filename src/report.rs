@@ -59,8 +59,8 @@ pub(crate) fn bar() -> ProgressBar {
 /// Shows where a case is: a bar on a terminal, nothing elsewhere.
 pub(crate) struct CaseProgress {
     bar: ProgressBar,
-    /// Windows in a call so far.
-    batch: Cell<usize>,
+    /// Windows and tasks in a call so far.
+    in_a_call: Cell<[usize; 2]>,
 }
 
 impl CaseProgress {
@@ -74,7 +74,7 @@ impl CaseProgress {
         }
         Self {
             bar,
-            batch: Cell::new(0),
+            in_a_call: Cell::new([0; 2]),
         }
     }
 
@@ -83,12 +83,14 @@ impl CaseProgress {
             Progress::Reading(path) => self.message(format!("reading {}", path.display())),
             Progress::Preprocessing(task) => self.message(format!("{}: resampling", task.name)),
             Progress::Window(task, windows) => {
-                let before = self.batch.replace(windows.batch);
-                if windows.done > 0 && windows.batch < before {
-                    self.note(&format!(
-                        "memory ran out with {before} windows in a call: going on with {}",
-                        windows.batch
-                    ));
+                let now = [windows.batch, windows.tasks];
+                let before = self.in_a_call.replace(now);
+                for ((before, now), what) in before.iter().zip(now).zip(["windows", "tasks"]) {
+                    if windows.done > 0 && now < *before {
+                        self.note(&format!(
+                            "memory ran out with {before} {what} in a call: going on with {now}"
+                        ));
+                    }
                 }
                 self.bar.set_length(windows.total as u64);
                 self.bar.set_position(windows.done as u64);

@@ -406,7 +406,6 @@ fn a_pair_of_files_predicts_as_one_and_both_must_be_there() {
         let pieces = Pieces::open(&path(half)).unwrap();
         let mut engines = pieces.open_engines(&options, 1).unwrap();
         let predictor = engines.predictor();
-        assert!(predictor.shares_work());
         let ids = [0, 1, 7];
         let mut seen = Vec::new();
         let mut each = |index: usize, found: ArrayViewMut5<'_, f32>| {

@@ -1,5 +1,7 @@
 //! Several tasks in one call of a network in one file: what each gives alone.
 
+use std::path::Path;
+
 use burn::prelude::*;
 use uniseg::bridge::{self, Request};
 use uniseg_imaging::ndarray::{Array5, ArrayViewMut5};
@@ -86,25 +88,42 @@ fn segment_gives_the_same_labels_however_many_tasks_run_together() {
         return;
     };
     let folder = kept("together");
-    let model = artefacts::trained(&golden);
+    let plain = artefacts::trained(&golden);
     let volume = golden.path("data/ct_small.nii.gz");
+    let bytes = folder.join("bytes.onnx");
+    let checkpoint = kept("artefacts").join("uniseg-trained");
+    let [checkpoint, to] = [&checkpoint, &bytes].map(|path| path.to_str().unwrap());
+    let arguments = ["export", checkpoint, "--modality", "CT", "--lean", "-o", to];
+    let calibrate = format!("liver={}", volume.display());
+    let int8 = ["--precision", "int8", "--calibrate", &calibrate];
+    let int8 = [&int8[..], &["--calibrate-windows", "1"]].concat();
+    uniseg([&arguments[..], &int8].concat()).succeeds();
+    for (what, model) in [("f32", plain), ("int8", &bytes)] {
+        the_same_labels(what, model, &volume, &folder);
+    }
+}
+
+fn the_same_labels(what: &str, model: &Path, volume: &Path, folder: &Path) {
     // Three that see the same image: all together, two and one, one by one.
     let tasks = "liver,kidney,spleen";
     let found = ["3", "2", "1"].map(|together| {
-        let to = folder.join(together);
-        let [model, volume, to] = [model, &volume, &to].map(|path| path.to_str().unwrap());
+        let to = folder.join(format!("{what}-{together}"));
+        let [model, volume, to] = [model, volume, &to].map(|path| path.to_str().unwrap());
         let arguments = ["segment", model, volume, "--task", tasks, "-o", to];
         uniseg([&arguments[..], &["--together", together]].concat()).succeeds();
         ["liver", "kidney", "spleen"]
-            .map(|task| read_labels(&folder.join(together).join(format!("{task}.nii.gz"))))
+            .map(|task| read_labels(&Path::new(to).join(format!("{task}.nii.gz"))))
     });
     let [_, _, alone] = &found;
     for (joined, together) in found.iter().zip(["three", "two"]) {
         for (found, expected) in joined.iter().zip(alone) {
             assert!(expected.iter().any(|label| *label != 0));
             let differ = expected.iter().zip(found).filter(|(a, b)| a != b).count();
-            println!("{together}: {differ} of {} voxels differ", found.len());
-            assert!(differ <= 2, "{together}: {differ} voxels differ");
+            println!(
+                "{what}, {together}: {differ} of {} voxels differ",
+                found.len()
+            );
+            assert!(differ <= 2, "{what}, {together}: {differ} voxels differ");
         }
     }
 }

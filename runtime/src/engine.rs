@@ -47,7 +47,7 @@ pub trait Engine: Send {
     ) -> Result<Vec<(String, Tensor)>, RuntimeError>;
 
     /// Runs the network once and holds every output where it was computed, for
-    /// [`Engine::run_held`] of an engine on the same device: the features of a large window are
+    /// [`Engine::lend`] of an engine on the same device: the features of a large window are
     /// half a gigabyte, which a GPU need not send to the host and back.
     ///
     /// Errors: those of [`Engine::run`].
@@ -55,24 +55,12 @@ pub trait Engine: Send {
         self.run(inputs).map(Held::on_host)
     }
 
-    /// Runs the network once on what another engine `held`, without a copy where it can, and on
-    /// `inputs` beside it.
-    ///
-    /// Errors: those of [`Engine::run`]; [`RuntimeError::Run`] if this engine cannot read what
-    /// lies on the other one's device.
-    fn run_held(
-        &mut self,
-        held: &Held<'_>,
-        inputs: &[(&str, TensorView<'_>)],
-    ) -> Result<Vec<(String, Tensor)>, RuntimeError> {
-        self.run(&held.beside(inputs)?)
-    }
-
     /// Runs the network once on `inputs`, and on what another engine `held` if anything, and lends
-    /// each output in the graph's order, to be read and written over: without a copy, and freed one
+    /// each output in the graph's order, to be read and written over: without copies, and freed one
     /// by one, where they lie in the host's memory.
     ///
-    /// Errors: those of [`Engine::run_held`], and the error of `each`, with which it ends.
+    /// Errors: those of [`Engine::run`]; [`RuntimeError::Run`] if this engine cannot read what lies
+    /// on the other one's device; the error of `each`, with which it ends.
     fn lend(
         &mut self,
         held: Option<&Held<'_>>,
@@ -80,18 +68,22 @@ pub trait Engine: Send {
         each: &mut EachOutput<'_>,
     ) -> Result<(), RuntimeError> {
         let outputs = match held {
-            Some(held) => self.run_held(held, inputs)?,
+            Some(held) => self.run(&held.beside(inputs)?)?,
             None => self.run(inputs)?,
         };
-        for (name, mut output) in outputs {
-            each(&name, output.view_mut())?;
-        }
-        Ok(())
+        lend_all(outputs, each)
     }
 }
 
 /// Takes an output by its name.
 pub type EachOutput<'a> = dyn FnMut(&str, TensorViewMut<'_>) -> Result<(), RuntimeError> + 'a;
+
+fn lend_all(outputs: Vec<(String, Tensor)>, each: &mut EachOutput<'_>) -> Result<(), RuntimeError> {
+    for (name, mut output) in outputs {
+        each(&name, output.view_mut())?;
+    }
+    Ok(())
+}
 
 /// What decides the numbers that come out: results made on the same are the same to rounding,
 /// whatever the engine's version.

@@ -84,7 +84,8 @@ pub struct MemoryEstimate {
     pub labels: u64,
     /// Label maps that are done: those that wait, and the merged one.
     pub done: u64,
-    /// Reading the weights, while that lasts; of a pair, of both halves.
+    /// Reading the weights, while that lasts, and what is there beside them; of a pair, of both
+    /// halves.
     pub opening: u64,
     /// What is kept of the weights; of a pair, of both halves.
     pub weights: u64,
@@ -118,6 +119,7 @@ impl MemoryEstimate {
             resampling = resampling.max(made + FLOAT * between(from, to) + mask(task, voxels));
         }
         let (mut sums, mut most) = (0, 0);
+        let mut least = u64::MAX;
         for group in group_tasks(work.tasks, work.together) {
             let (mut group_sums, mut weight, mut slab) = (0, 0, 0);
             for task in &group {
@@ -133,19 +135,26 @@ impl MemoryEstimate {
             // A slab that is made, one that waits, one on its way.
             sums = sums.max(FLOAT * (group_sums + weight + 3 * slab));
             most = most.max(group.len() as u64);
+            least = least.min(group.len() as u64);
         }
         let at_once = work.pieces.tasks_in_a_call(most as usize);
         let main = Running::of(work.pieces.model(), work.on.main, at_once);
         let encoder = work.pieces.encoder();
         let encoder = encoder.map(|encoder| Running::of(encoder, work.on.encoder, 1));
+        let labels = LABEL * voxels * most;
+        // For a group of another size one file is opened again, beside what its windows need.
+        let beside = match at_once > 1 && least < most {
+            true => sums + labels,
+            false => 0,
+        };
         MemoryEstimate {
             images,
             resampling,
             prepared,
             sums,
-            labels: LABEL * voxels * most,
+            labels,
             done: LABEL * voxels * (work.waiting as u64 + u64::from(work.merged)),
-            opening: opening(&main, encoder.as_ref()),
+            opening: opening(&main, encoder.as_ref()) + beside,
             weights: main.weights() + encoder.as_ref().map_or(0, Running::weights),
             network: network(&main, encoder.as_ref(), work.options.batch.get() as u64),
         }
@@ -250,8 +259,8 @@ fn opening(main: &Running<'_>, encoder: Option<&Running<'_>>) -> u64 {
 /// A call of the network with `batch` windows.
 fn network(main: &Running<'_>, encoder: Option<&Running<'_>>, batch: u64) -> u64 {
     let batch = if main.model.batches() { batch } else { 1 };
-    // Logits are copied out of the engine before it forgets its own.
-    let decoding = main.call() + main.footprint.output_bytes;
+    // Some engines hand out copies of the logits, while one of them is being read.
+    let decoding = main.call() + main.model.footprint().output_bytes;
     let one = match (encoder, main.keeping) {
         (None, _) => decoding,
         // The features are lent to the decoder; its inputs are part of its activations.
@@ -274,6 +283,7 @@ pub fn fit_memory<'a>(
     mut work: MemoryUse<'a>,
     case: &Case,
 ) -> Result<MemoryUse<'a>, RuntimeError> {
+    work.together = work.together.min(work.tasks.len().max(1));
     loop {
         let estimate = MemoryEstimate::of(&work, case);
         if estimate.peak() <= bound.0 {

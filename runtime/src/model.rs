@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use uniseg_onnx::{
     Artefact, Bytes, Dim, IMAGE, Manifest, TASK, decode, encode,
     proto::{DataType, ModelProto},
@@ -12,6 +13,9 @@ use crate::{Footprint, Precision, RuntimeError};
 
 /// Most tasks that one graph is made to compute: past these, what they share is little.
 const MOST_TASKS: usize = 8;
+
+/// Graphs of more nodes are not repeated: networks have hundreds, and a file may say anything.
+const MOST_NODES: usize = 10_000;
 
 /// Two tasks at once are worth a graph of their own if they take less than this share of two alone.
 const WORTHWHILE: f64 = 0.95;
@@ -26,6 +30,8 @@ pub struct Model {
     bytes: Bytes,
     file_bytes: u64,
     path: Option<PathBuf>,
+    /// Digest of what the manifest does not know the digest of: all but the weights.
+    graph_sha256: [u8; 32],
     batches: bool,
     /// Those of the graph for one task, for two, and so on; never empty.
     footprints: Vec<Footprint>,
@@ -54,6 +60,7 @@ impl Model {
             file_bytes: bytes.len() as u64,
             bytes,
             path: None,
+            graph_sha256: [0; 32],
             batches: false,
             footprints: vec![Footprint::default()],
             stored: Precision::F32,
@@ -66,6 +73,7 @@ impl Model {
         Model {
             file_bytes: bytes.len() as u64,
             bytes,
+            path: None,
             ..self.clone()
         }
     }
@@ -77,20 +85,23 @@ impl Model {
     ///
     /// Errors: [`RuntimeError::OpenModel`], [`RuntimeError::ModelChanged`], [`RuntimeError::Repeat`].
     pub fn for_tasks(&self, tasks: usize) -> Result<Model, RuntimeError> {
-        let bytes = match &self.path {
+        let opened = |source| RuntimeError::OpenModel { source };
+        let (graph, bytes) = match &self.path {
             Some(path) if self.bytes.is_empty() => {
-                let again = Model::open(path)?;
-                if again.manifest != self.manifest {
+                let (graph, manifest, bytes) = Artefact::open(path).map_err(opened)?.into_parts();
+                if manifest != self.manifest || graph_sha256(&graph) != self.graph_sha256 {
                     return Err(RuntimeError::ModelChanged { path: path.clone() });
                 }
-                again.bytes
+                (graph, bytes)
             }
-            _ => self.bytes.clone(),
+            _ => (
+                decode(self.bytes.clone()).map_err(opened)?,
+                self.bytes.clone(),
+            ),
         };
         if tasks <= 1 {
             return Ok(self.with_graph(bytes));
         }
-        let graph = decode(bytes).map_err(|source| RuntimeError::OpenModel { source })?;
         let repeated = repeat(&graph, TASK, tasks);
         let repeated = repeated.map_err(|source| RuntimeError::Repeat { tasks, source })?;
         Ok(self.with_graph(encode(&repeated)))
@@ -155,6 +166,7 @@ impl From<Artefact> for Model {
     fn from(artefact: Artefact) -> Model {
         let (graph, manifest, bytes) = artefact.into_parts();
         Model {
+            graph_sha256: graph_sha256(&graph),
             batches: batches(&graph),
             footprints: footprints(&graph, &manifest),
             stored: stored(&graph),
@@ -164,6 +176,15 @@ impl From<Artefact> for Model {
             path: None,
         }
     }
+}
+
+/// Digest of all but the weights, of which the manifest has one.
+fn graph_sha256(model: &ModelProto) -> [u8; 32] {
+    let mut model = model.clone();
+    if let Some(graph) = &mut model.graph {
+        graph.initializer.clear();
+    }
+    Sha256::digest(encode(&model)).into()
 }
 
 /// What a window costs for one task, and for as many at once as is worth it.
@@ -176,7 +197,9 @@ fn footprints(model: &ModelProto, manifest: &Manifest) -> Vec<Footprint> {
     let one = of(model);
     let several = |tasks| repeat(model, TASK, tasks).ok().map(|model| of(&model));
     let shares = |two: Footprint| (two.flops as f64) < WORTHWHILE * 2.0 * one.flops as f64;
-    let most = match network.part.is_whole() && several(2).is_some_and(shares) {
+    let nodes = model.graph.as_ref().map_or(0, |graph| graph.node.len());
+    let fits = network.part.is_whole() && nodes <= MOST_NODES;
+    let most = match fits && several(2).is_some_and(shares) {
         true => MOST_TASKS.min(manifest.tasks.len().max(1)),
         false => 1,
     };

@@ -17,7 +17,7 @@ pub type EachTask<'a> = dyn FnMut(usize, ArrayViewMut5<'_, f32>) -> Result<(), R
 /// Computes logits of one or more tasks on the same windows.
 ///
 /// A whole artefact runs once for each task ([`WholeModel`]), or once for several; one that is split
-/// runs its encoder once and a decoder for each task. Both say so with [`Predictor::shares_work`].
+/// runs its encoder once and a decoder for each task.
 pub trait Predictor {
     /// Name of the engine, for messages and statistics.
     fn name(&self) -> &str;
@@ -30,13 +30,13 @@ pub trait Predictor {
     /// Whether more than one window fits into a call.
     fn batches(&self) -> bool;
 
-    /// Whether tasks that are asked for together cost less than one after another.
-    fn shares_work(&self) -> bool {
-        false
+    /// Most tasks that one call of the engine takes; falls when memory runs out.
+    fn tasks_in_a_call(&self) -> usize {
+        1
     }
 
     /// Runs `image` [n, slots, D, H, W] for every task of `tasks` (their ids) and hands `each` the
-    /// logits in the order of `tasks`, one task at a time so that they need not exist together.
+    /// logits in the order of `tasks`, one task at a time: each may be gone before the next is made.
     ///
     /// Errors: what the engine reports, and the error of `each`, with which it ends.
     fn logits(

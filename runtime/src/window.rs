@@ -60,6 +60,8 @@ pub struct WindowProgress {
     pub total: usize,
     /// Windows in one call of the network. It falls where memory runs out.
     pub batch: usize,
+    /// Tasks in one call of the network. It falls where memory runs out.
+    pub tasks: usize,
 }
 
 /// What to slide over, and for whom.
@@ -109,7 +111,7 @@ pub struct WindowReport {
 /// to one.
 ///
 /// Memory: beside the input and what `sink` keeps, (classes of all tasks + 1) × depth of a window ×
-/// y × x × 4 bytes, a slab of one task, a window's input and output, and, if mirror views are
+/// y × x × 4 bytes, a slab of one task, a window's input and its logits for the tasks of a call, and, if mirror views are
 /// averaged, the classes of all tasks in a window.
 ///
 /// Errors: [`RuntimeError::ChannelCount`], a step or sigma out of range, whatever the network
@@ -148,6 +150,7 @@ pub fn predict_slabs(
         done: 0,
         total,
         batch: forward.batch(),
+        tasks: forward.tasks(),
     };
     let mut report = WindowReport {
         windows: total,
@@ -175,6 +178,7 @@ pub fn predict_slabs(
                 means.add(now[window], task, probabilities, importance.view());
             })?;
             state.batch = forward.batch();
+            state.tasks = forward.tasks();
             for window in now {
                 means.weigh(window, importance.view());
                 state.done += 1;

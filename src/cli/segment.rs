@@ -3,6 +3,7 @@
 mod cohort;
 mod outputs;
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -75,7 +76,8 @@ pub(crate) struct Segment {
     #[arg(long, value_name = "N", default_value = "1")]
     batch: NonZeroUsize,
     /// Most tasks that run on a window together: more save work that they share, and take more
-    /// memory. No results change but for rounding [default: 4, or 8 with a pair]
+    /// memory. No results change but for rounding; with --fast tasks share the windows that are
+    /// run [default: 4, or 8 with a pair; 1 with --fast]
     #[arg(long, value_name = "N")]
     together: Option<NonZeroUsize>,
     /// This job's share of many cases, as in 2/8: every eighth, from the second on
@@ -145,7 +147,7 @@ impl Segment {
         // case whether there is memory for it.
         let (mut case, computing) = match (self.memory, choice.tasks.first()) {
             (None, Some(first)) => thread::scope(|scope| {
-                let together = first_group(&tasks, pieces.together(self.together));
+                let together = first_group(&tasks, self.together(&pieces));
                 let opening = scope.spawn(move || self.open(files, cancel, together));
                 let mut case = read()?;
                 // What fails here fails again, and is told, when the task's turn comes.
@@ -169,7 +171,8 @@ impl Segment {
         let (options, together) = fitted;
         let predictor = engines.predictor();
         let mut failed = 0;
-        for group in group_tasks(&tasks, together) {
+        let mut groups = VecDeque::from(group_tasks(&tasks, together));
+        while let Some(group) = groups.pop_front() {
             let probabilities = probabilities(&group, &choice.tasks, &outputs)?;
             let request = Request {
                 manifest: model.manifest(),
@@ -178,29 +181,37 @@ impl Segment {
                 cancel,
                 probabilities: &probabilities,
             };
-            let result = case
-                .segment_together(predictor, request, &mut |step| progress.show(step))
-                .map_err(anyhow::Error::from)
-                .and_then(|found| {
-                    let outputs_of = |segmentation: &Segmentation| {
-                        let of = |task: &&Task| task.id == segmentation.task.id;
-                        outputs.get(tasks.iter().position(of)?)
-                    };
-                    write_all(&found.segmentations, &outputs_of, case.header())?;
-                    for segmentation in &found.segmentations {
-                        if let Some(outputs) = outputs_of(segmentation) {
-                            if let Some(path) = &outputs.preview {
-                                preview::write(path, &case.image(), segmentation)?;
-                            }
-                            progress.finish();
-                            report::result(&table(segmentation, &outputs.labels));
+            let found = case.segment_together(predictor, request, &mut |step| progress.show(step));
+            if let Err(error) = &found
+                && group.len() > 1
+                && !cancel.is_cancelled()
+            {
+                // One of them may be at fault: it must not take the others with it.
+                let reason = error.with_causes();
+                progress.note(&format!("{}: {reason}; one by one", names(&group)));
+                groups.extend(group.into_iter().map(|task| vec![task]));
+                continue;
+            }
+            let result = found.map_err(anyhow::Error::from).and_then(|found| {
+                let outputs_of = |segmentation: &Segmentation| {
+                    let of = |task: &&Task| task.id == segmentation.task.id;
+                    outputs.get(tasks.iter().position(of)?)
+                };
+                write_all(&found.segmentations, &outputs_of, case.header())?;
+                for segmentation in &found.segmentations {
+                    if let Some(outputs) = outputs_of(segmentation) {
+                        if let Some(path) = &outputs.preview {
+                            preview::write(path, &case.image(), segmentation)?;
                         }
-                        if let Some(merge) = &mut merge {
-                            merge.add(segmentation)?;
-                        }
+                        progress.finish();
+                        report::result(&table(segmentation, &outputs.labels));
                     }
-                    Ok(())
-                });
+                    if let Some(merge) = &mut merge {
+                        merge.add(segmentation)?;
+                    }
+                }
+                Ok(())
+            });
             progress.finish();
             match result {
                 Ok(()) => {}
@@ -208,8 +219,7 @@ impl Segment {
                 // With one task its error is the command's; with several the others still run.
                 Err(error) if tasks.len() == 1 => return Err(error),
                 Err(error) => {
-                    let names: Vec<&str> = group.iter().map(|task| task.name.as_str()).collect();
-                    report::error(&error.context(format!("task {} failed", names.join(", "))));
+                    report::error(&error.context(format!("task {} failed", names(&group))));
                     failed += group.len();
                 }
             }
@@ -244,7 +254,7 @@ impl Segment {
         options: WindowOptions,
         waiting: usize,
     ) -> anyhow::Result<(WindowOptions, usize)> {
-        let together = pieces.together(self.together);
+        let together = self.together(pieces);
         let Some(bound) = self.memory else {
             return Ok((options, together));
         };
@@ -270,6 +280,13 @@ impl Segment {
             report::note(&format!("{bound} hold {fitted} task(s) at a time"));
         }
         Ok((fitted.options, fitted.together))
+    }
+
+    /// Most tasks that run on a window together. With `--fast` windows are chosen for each task, so
+    /// that there one comes after another, unless more are asked for.
+    fn together(&self, pieces: &Pieces) -> usize {
+        let one = self.fast.then_some(NonZeroUsize::MIN);
+        pieces.together(self.together.or(one))
     }
 
     fn engine_options(&self) -> EngineOptions {
@@ -335,6 +352,12 @@ impl Computing {
             Self::Engines(engines) => Ok(engines),
         }
     }
+}
+
+/// Names of tasks, for messages.
+fn names(tasks: &[&Task]) -> String {
+    let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
+    names.join(", ")
 }
 
 /// How many tasks run on a window together at first.

@@ -16,8 +16,8 @@ const POSSIBLE: f32 = 0.1;
 /// Voxels of the first look by which what was found is widened on every side.
 const MARGIN: usize = 4;
 
-/// Where any of the tasks can have foreground, (z, y, x) on the network's grid; nothing if none
-/// was seen, which at this resolution says too little to leave windows out.
+/// Where any of the tasks can have foreground, (z, y, x) on the network's grid; nothing if one of
+/// them was not seen, which at this resolution says too little to leave windows out.
 ///
 /// The windows of this pass do not overlap, so it costs about an eighth of the windows of a pass
 /// without overlap.
@@ -58,15 +58,21 @@ pub(super) fn region(
         cancel: request.cancel,
     };
     let mut seen = Array3::from_elem(small, false);
+    let mut found = vec![false; request.tasks.len()];
     predict_slabs(predictor, run, &mut |_| (), &mut |slab| {
         let planes = slab.probabilities;
         let foreground = planes.slice(s![1.., .., .., ..]).sum_axis(Axis(0));
         let end = slab.first + foreground.dim().0;
         let mut at = seen.slice_mut(s![slab.first..end, .., ..]);
-        at.zip_mut_with(&foreground, |seen, share| *seen |= *share >= POSSIBLE);
+        let found = &mut found[slab.task];
+        at.zip_mut_with(&foreground, |seen, share| {
+            let possible = *share >= POSSIBLE;
+            *seen |= possible;
+            *found |= possible;
+        });
         Ok(())
     })?;
-    if !seen.iter().any(|seen| *seen) {
+    if found.contains(&false) {
         return Ok(None);
     }
     for axis in 0..3 {

@@ -154,6 +154,55 @@ fn groups_are_few_and_even() {
 }
 
 #[test]
+fn fast_leaves_windows_out_only_if_every_task_is_seen() {
+    let manifest = crate::testing::manifest();
+    let liver = &manifest.tasks[0];
+    let other = Task {
+        id: 2,
+        ..liver.clone()
+    };
+    let mut voxels = Array3::from_elem((16, 24, 32), -1000.0);
+    voxels.slice_mut(ndarray::s![..6, ..6, ..8]).fill(200.0);
+    let geometry = Geometry::axis_aligned(
+        Extent::from_zyx([16, 24, 32]),
+        SpacingMm::from_zyx(liver.spacing_zyx_mm).unwrap(),
+    );
+    let volume = Volume::new(voxels, geometry).unwrap();
+    // Foreground is what is bright, for the first task alone.
+    let mut engine = crate::testing::Toy::new(|image, task| {
+        let (_, _, z, y, x) = image.dim();
+        ndarray::Array5::from_shape_fn((1, 4, z, y, x), |(_, class, z, y, x)| {
+            let bright = task == 0 && image[[0, 0, z, y, x]] > 0.5;
+            if class == usize::from(bright) {
+                9.0
+            } else {
+                0.0
+            }
+        })
+    });
+    let options = WindowOptions {
+        fast: true,
+        ..OPTIONS
+    };
+    let mut skipped = |tasks: &[&Task]| {
+        let mut case = Case::from_volumes(&["ct".into()], vec![volume.clone()]).unwrap();
+        let mut predictor = crate::WholeModel::one_by_one(&mut engine, &manifest.network);
+        let request = Request {
+            manifest: &manifest,
+            tasks,
+            options: &options,
+            cancel: &crate::CancelToken::new(),
+            probabilities: &[],
+        };
+        let found = case.segment_together(&mut predictor, request, &mut |_| ());
+        found.unwrap().windows.skipped
+    };
+    assert!(skipped(&[liver]) > 0);
+    assert_eq!(skipped(&[&other]), 0);
+    assert_eq!(skipped(&[liver, &other]), 0);
+}
+
+#[test]
 fn the_number_of_files_is_checked_before_any_is_read() {
     let model = model();
     let task = model.manifest().task("two-channel blob").unwrap();

@@ -23,6 +23,7 @@ use super::{
     choice::Choice,
     guard::guard,
     held::Held,
+    lend_all,
     memory::out_of_memory,
     providers::{self, Options, Provider, Request},
     table::Opened,
@@ -368,17 +369,6 @@ impl Engine for OrtEngine {
         Ok(Held::by_ort(Outputs { engine, values }))
     }
 
-    fn run_held(
-        &mut self,
-        held: &Held<'_>,
-        inputs: &[(&str, TensorView<'_>)],
-    ) -> Result<Vec<(String, Tensor)>, RuntimeError> {
-        match held.of_ort() {
-            Some(outputs) => self.copied(&outputs.values, inputs),
-            None => self.run(&held.beside(inputs)?),
-        }
-    }
-
     fn lend(
         &mut self,
         held: Option<&Held<'_>>,
@@ -393,10 +383,7 @@ impl Engine for OrtEngine {
             },
         };
         if self.bound.is_some() {
-            for (name, mut output) in self.copied(values, inputs)? {
-                each(&name, output.view_mut())?;
-            }
-            return Ok(());
+            return lend_all(self.copied(values, inputs)?, each);
         }
         let OrtEngine {
             name,

@@ -33,7 +33,19 @@ fn the_file_is_read_again_and_must_be_the_same() {
     let kept = Model::from(whole_artefact()).without_file();
     assert_eq!(kept.bytes(), open.bytes());
 
-    sample::tiny_artefact().save(&path).unwrap();
+    // The same weights and manifest with another constant in a node.
+    let (mut graph, manifest, _) = whole_artefact().into_parts();
+    for node in &mut graph.graph.as_mut().unwrap().node {
+        for attribute in node
+            .attribute
+            .iter_mut()
+            .filter(|each| each.name == "alpha")
+        {
+            attribute.f = Some(0.02);
+        }
+    }
+    let changed = uniseg_onnx::Artefact::new(graph, manifest).unwrap();
+    changed.save(&path).unwrap();
     let error = known.for_tasks(2).unwrap_err().to_string();
     assert!(
         error.ends_with("changed while it was in use: start again"),

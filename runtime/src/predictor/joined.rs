@@ -7,15 +7,20 @@ use crate::{
     forward::forward_each, open_engine,
 };
 
+/// Opens an engine for a graph.
+type Opener = dyn Fn(&Model) -> Result<OpenedEngine, RuntimeError> + Send;
+
 /// A whole artefact, opened for as many tasks as run on a window together: what they share is
 /// computed once.
 pub(crate) struct JoinedModel {
     model: Model,
-    options: EngineOptions,
+    opener: Box<Opener>,
     /// None while it is opened for another number of tasks, so that there are never two.
     engine: Option<Box<dyn Engine>>,
     /// How many tasks a call of the engine takes.
     tasks: usize,
+    /// How many it may take at the most; falls when memory runs out.
+    most: usize,
     name: String,
     on: ComputedOn,
 }
@@ -30,16 +35,30 @@ impl JoinedModel {
         options: &EngineOptions,
         tasks: usize,
     ) -> Result<(JoinedModel, Option<String>), RuntimeError> {
+        let options = options.clone();
+        JoinedModel::opened(
+            model,
+            tasks,
+            Box::new(move |graph| open_engine(graph, &options)),
+        )
+    }
+
+    fn opened(
+        model: Model,
+        tasks: usize,
+        opener: Box<Opener>,
+    ) -> Result<(JoinedModel, Option<String>), RuntimeError> {
         if !model.manifest().network.part.is_whole() {
             return Err(RuntimeError::HalfOfAPair);
         }
         let graph = model.for_tasks(tasks)?;
         let known = model.without_file();
         drop(model);
-        let OpenedEngine { engine, note } = open_engine(&graph, options)?;
+        let OpenedEngine { engine, note } = opener(&graph)?;
         let opened = JoinedModel {
+            most: known.tasks_at_once(),
             model: known,
-            options: options.clone(),
+            opener,
             name: engine.name().to_owned(),
             on: engine.computed_on(),
             engine: Some(engine),
@@ -57,7 +76,7 @@ impl JoinedModel {
             Some(engine) => engine,
             None => {
                 let graph = self.model.for_tasks(tasks)?;
-                open_engine(&graph, &self.options)?.engine
+                (self.opener)(&graph)?.engine
             }
         };
         self.tasks = tasks;
@@ -78,8 +97,8 @@ impl Predictor for JoinedModel {
         self.model.batches()
     }
 
-    fn shares_work(&self) -> bool {
-        self.model.tasks_at_once() > 1
+    fn tasks_in_a_call(&self) -> usize {
+        self.most
     }
 
     fn logits(
@@ -88,14 +107,35 @@ impl Predictor for JoinedModel {
         tasks: &[u32],
         each: &mut EachTask<'_>,
     ) -> Result<(), RuntimeError> {
-        let most = self.model.tasks_at_once();
-        for (call, tasks) in tasks.chunks(most).enumerate() {
-            let network = self.model.manifest().network.clone();
-            let each = &mut |task, logits: ArrayViewMut5<'_, f32>| each(call * most + task, logits);
-            forward_each(self.engine(tasks.len())?, &network, image, tasks, each)?;
+        let network = self.model.manifest().network.clone();
+        let mut done = 0;
+        while done < tasks.len() {
+            let count = equal_calls(tasks.len() - done, self.most);
+            let now = &tasks[done..done + count];
+            let each = &mut |task, logits: ArrayViewMut5<'_, f32>| each(done + task, logits);
+            let engine = self.engine(count);
+            match engine.and_then(|engine| forward_each(engine, &network, image, now, each)) {
+                Ok(()) => done += count,
+                // Who asked halves the number of windows first. Logits are handed over once all are
+                // there, so that none of these were.
+                Err(error) if error.is_out_of_memory() && count > 1 && image.dim().0 == 1 => {
+                    self.most = count / 2;
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
+}
+
+/// The most tasks of a call, up to `most`, with which all calls for `tasks` tasks are equal: one of
+/// another size would open the engine again for every window.
+fn equal_calls(tasks: usize, most: usize) -> usize {
+    let sizes = (1..=most.min(tasks)).rev();
+    sizes
+        .into_iter()
+        .find(|size| tasks % size == 0)
+        .unwrap_or(1)
 }
 
 #[cfg(test)]

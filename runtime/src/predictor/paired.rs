@@ -28,10 +28,6 @@ impl Predictor for PairedModel {
         self.batches
     }
 
-    fn shares_work(&self) -> bool {
-        true
-    }
-
     fn logits(
         &mut self,
         image: ArrayView5<'_, f32>,

@@ -87,6 +87,11 @@ impl<'a> Forward<'a> {
         self.batch
     }
 
+    /// Tasks that a call takes; falls when memory runs out.
+    pub(super) fn tasks(&self) -> usize {
+        self.predictor.tasks_in_a_call().min(self.tasks.len())
+    }
+
     /// Hands `each` the probabilities of every task in every window of `channels` (channel, z, y,
     /// x), the windows of a task in their order.
     ///

@@ -71,7 +71,7 @@ pub(super) fn run(
     let mut engines = Computing::Files(files.into());
     let together = |job: &Job| {
         let tasks: Vec<&Task> = job.tasks.iter().collect();
-        first_group(&tasks, pieces.together(command.together))
+        first_group(&tasks, command.together(&pieces))
     };
     let (mut jobs, mut rows): (Vec<Job>, Vec<Row>) = (Vec::new(), Vec::new());
     // Cases that were finished otherwise than they would be now.

@@ -31,10 +31,6 @@ impl Predictor for Roomy {
         true
     }
 
-    fn shares_work(&self) -> bool {
-        true
-    }
-
     fn logits(
         &mut self,
         image: ArrayView5<'_, f32>,
