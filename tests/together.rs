@@ -4,7 +4,9 @@ use std::path::Path;
 
 use burn::prelude::*;
 use uniseg::bridge::{self, Request};
-use uniseg_imaging::ndarray::{Array5, ArrayViewMut5};
+use uniseg_imaging::ndarray::{Array3, Array5, ArrayViewMut5};
+use uniseg_imaging::{Extent, Geometry, SpacingMm, Volume, write_image};
+use uniseg_onnx::{Artefact, proto::TensorProto, sample};
 use uniseg_runtime::{EngineOptions, Model, Pieces, random_patch};
 use uniseg_train::Checkpoint;
 use uniseg_train::plan::{Plan, Variant, paper};
@@ -126,4 +128,37 @@ fn the_same_labels(what: &str, model: &Path, volume: &Path, folder: &Path) {
             assert!(differ <= 2, "{what}, {together}: {differ} voxels differ");
         }
     }
+}
+
+#[test]
+fn a_task_that_fails_does_not_take_those_beside_it_with_it() {
+    let mut manifest = sample::tiny_manifest();
+    let mut twin = manifest.tasks[0].clone();
+    twin.name = "twin".to_owned();
+    twin.aliases.clear();
+    twin.id = 1;
+    manifest.tasks[1] = twin;
+    let mut graph = sample::tiny_model();
+    let biases = [0.0, 0.5, 0.25, f32::NAN, 0.5, 0.25];
+    let weights = &mut graph.graph.as_mut().unwrap().initializer;
+    weights[1] = TensorProto::from_f32("biases", &[2, 3, 1, 1, 1], &biases);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let artefact = Artefact::new(graph, manifest).unwrap();
+    artefact.save(path("model.onnx")).unwrap();
+    let geometry = Geometry::axis_aligned(
+        Extent::from_zyx([4, 5, 6]),
+        SpacingMm::from_zyx([3.0, 1.5, 1.5]).unwrap(),
+    );
+    let volume = Volume::new(Array3::from_elem((4, 5, 6), 7.0), geometry).unwrap();
+    write_image(Path::new(&path("ct.nii")), &volume).unwrap();
+    let [model, image, to] = ["model.onnx", "ct.nii", "labels"].map(path);
+    let tasks = ["--task", "blob,twin", "-o", &to];
+    let run = uniseg([&["segment", &model, &image][..], &tasks].concat());
+    assert_ne!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("one by one"), "{}", run.stderr);
+    assert!(run.stderr.contains("1 of 2 tasks failed"), "{}", run.stderr);
+    let labels = |name: &str| Path::new(&to).join(name);
+    assert_eq!(read_labels(&labels("blob.nii.gz")).dim(), (4, 5, 6));
+    assert!(!labels("twin.nii.gz").exists());
 }

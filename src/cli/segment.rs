@@ -184,9 +184,11 @@ impl Segment {
             let found = case.segment_together(predictor, request, &mut |step| progress.show(step));
             if let Err(error) = &found
                 && group.len() > 1
+                && !matches!(error, RuntimeError::Preprocess { .. })
                 && !cancel.is_cancelled()
             {
-                // One of them may be at fault: it must not take the others with it.
+                // One of them may be at fault: it must not take the others with it. What they are
+                // prepared from is the same.
                 let reason = error.with_causes();
                 progress.note(&format!("{}: {reason}; one by one", names(&group)));
                 groups.extend(group.into_iter().map(|task| vec![task]));

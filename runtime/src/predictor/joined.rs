@@ -131,11 +131,8 @@ impl Predictor for JoinedModel {
 /// The most tasks of a call, up to `most`, with which all calls for `tasks` tasks are equal: one of
 /// another size would open the engine again for every window.
 fn equal_calls(tasks: usize, most: usize) -> usize {
-    let sizes = (1..=most.min(tasks)).rev();
-    sizes
-        .into_iter()
-        .find(|size| tasks % size == 0)
-        .unwrap_or(1)
+    let mut sizes = (1..=most.min(tasks)).rev();
+    sizes.find(|size| tasks.is_multiple_of(*size)).unwrap_or(1)
 }
 
 #[cfg(test)]
