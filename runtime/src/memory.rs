@@ -204,15 +204,24 @@ struct Running<'a> {
     model: &'a Model,
     keeping: Keeping,
     footprint: &'a Footprint,
+    /// Tasks whose values are all there at once, each with those of `footprint`.
+    beside: u64,
 }
 
 impl Running<'_> {
     /// Computing so many tasks at once.
     fn of(model: &Model, on: ComputedOn, tasks: usize) -> Running<'_> {
+        let keeping = Keeping::on(on);
+        let (after, beside) = match keeping {
+            Keeping::Joined { .. } => (tasks, 1),
+            // It does not keep the graph's order: the copies run side by side.
+            Keeping::Apart => (1, tasks as u64),
+        };
         Running {
             model,
-            keeping: Keeping::on(on),
-            footprint: model.footprint_of(tasks),
+            keeping,
+            footprint: model.footprint_of(after),
+            beside,
         }
     }
 
@@ -237,7 +246,10 @@ impl Running<'_> {
 
     /// A call with one window: what is computed, and the working space of operations.
     fn call(&self) -> u64 {
-        let alive = self.footprint.alive(self.keeping);
+        let alive = self
+            .footprint
+            .alive(self.keeping)
+            .saturating_mul(self.beside);
         alive
             + match self.keeping {
                 Keeping::Apart => alive / 4,

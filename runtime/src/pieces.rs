@@ -8,7 +8,8 @@ use std::{
 use uniseg_onnx::Part;
 
 use crate::{
-    ComputedOn, EngineOptions, Model, Predictor, RuntimeError, open_engine, planned_engine,
+    ComputedOn, EngineOptions, Keeping, Model, Predictor, RuntimeError, open_engine,
+    planned_engine,
     predictor::{JoinedModel, PairedModel},
 };
 
@@ -17,8 +18,8 @@ const ENCODER: &str = ".encoder.onnx";
 const DECODER: &str = ".decoder.onnx";
 
 /// Most tasks that run on one window together unless somebody wants otherwise. Each needs memory of
-/// its own for a window's depth of the volume, and a label map; in one file also what the network
-/// computes for it alone, and there the first few save nearly all that can be saved.
+/// its own for a window's depth of the volume, and a label map; in one file also its logits, and
+/// there the first few save nearly all that can be saved.
 const TOGETHER_IN_A_PAIR: usize = 8;
 const TOGETHER_IN_ONE_FILE: usize = 4;
 
@@ -83,12 +84,16 @@ impl Pieces {
         self.encoder.as_ref()
     }
 
-    /// How many tasks to run on one window together: `asked`, or as many as are usually worth it;
-    /// one, unless that saves work.
-    pub fn together(&self, asked: Option<NonZeroUsize>) -> usize {
-        let (usual, most) = match self.encoder {
-            Some(_) => (TOGETHER_IN_A_PAIR, usize::MAX),
-            None => (TOGETHER_IN_ONE_FILE, self.main.tasks_at_once()),
+    /// How many tasks to run on one window together: `asked`, or as many as are usually worth it
+    /// where they are computed; one, unless that saves work.
+    ///
+    /// OpenVINO computes the tasks of one file one after another. ONNX Runtime's own providers
+    /// compute them side by side, which takes the memory of all: there only who asks gets more.
+    pub fn together(&self, asked: Option<NonZeroUsize>, on: PiecesOn) -> usize {
+        let (usual, most) = match (&self.encoder, Keeping::on(on.main)) {
+            (Some(_), _) => (TOGETHER_IN_A_PAIR, usize::MAX),
+            (None, Keeping::Joined { .. }) => (TOGETHER_IN_ONE_FILE, self.main.tasks_at_once()),
+            (None, Keeping::Apart) => (1, self.main.tasks_at_once()),
         };
         asked.map_or(usual, NonZeroUsize::get).min(most)
     }

@@ -77,7 +77,7 @@ pub(crate) struct Segment {
     batch: NonZeroUsize,
     /// Most tasks that run on a window together: more save work that they share, and take more
     /// memory. No results change but for rounding; with --fast tasks share the windows that are
-    /// run [default: 4, or 8 with a pair; 1 with --fast]
+    /// run [default: 8 of a pair; of one file 4 with openvino, else 1; 1 with --fast]
     #[arg(long, value_name = "N")]
     together: Option<NonZeroUsize>,
     /// This job's share of many cases, as in 2/8: every eighth, from the second on
@@ -147,7 +147,8 @@ impl Segment {
         // case whether there is memory for it.
         let (mut case, computing) = match (self.memory, choice.tasks.first()) {
             (None, Some(first)) => thread::scope(|scope| {
-                let together = first_group(&tasks, self.together(&pieces));
+                let on = pieces.planned_on(&self.engine_options())?;
+                let together = first_group(&tasks, self.together(&pieces, on));
                 let opening = scope.spawn(move || self.open(files, cancel, together));
                 let mut case = read()?;
                 // What fails here fails again, and is told, when the task's turn comes.
@@ -256,7 +257,7 @@ impl Segment {
         options: WindowOptions,
         waiting: usize,
     ) -> anyhow::Result<(WindowOptions, usize)> {
-        let together = self.together(pieces);
+        let together = self.together(pieces, on);
         let Some(bound) = self.memory else {
             return Ok((options, together));
         };
@@ -286,9 +287,9 @@ impl Segment {
 
     /// Most tasks that run on a window together. With `--fast` windows are chosen for each task, so
     /// that there one comes after another, unless more are asked for.
-    fn together(&self, pieces: &Pieces) -> usize {
+    fn together(&self, pieces: &Pieces, on: PiecesOn) -> usize {
         let one = self.fast.then_some(NonZeroUsize::MIN);
-        pieces.together(self.together.or(one))
+        pieces.together(self.together.or(one), on)
     }
 
     fn engine_options(&self) -> EngineOptions {

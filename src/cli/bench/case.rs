@@ -57,7 +57,8 @@ pub(super) struct BenchCase {
     /// Windows, or mirror views, in one call of the network, if the model takes more than one
     #[arg(long, value_name = "N", default_value = "1")]
     batch: NonZeroUsize,
-    /// Most tasks that run on a window together [default: 4, or 8 with a pair]
+    /// Most tasks that run on a window together [default: 8 of a pair; of one file 4 with openvino,
+    /// else 1]
     #[arg(long, value_name = "N")]
     together: Option<NonZeroUsize>,
     /// Engine to compute with
@@ -117,13 +118,13 @@ impl BenchCase {
         let model = pieces.model();
         let choice = select_tasks(model.manifest(), &self.task, self.images.len())?;
         let tasks: Vec<&Task> = choice.tasks.iter().collect();
-        let together = pieces.together(self.together);
+        let engine = self.engine_args.options(self.engine.into());
+        let together = pieces.together(self.together, pieces.planned_on(&engine)?);
         ensure!(
             group_tasks(&tasks, together).len() == 1,
             "tasks are measured together if their images are prepared alike, {together} of this \
              network at the most (--together): measure these one at a time"
         );
-        let engine = self.engine_args.options(self.engine.into());
         let mut engines = files.open_engines(&engine, tasks.len())?;
         if let Some(note) = &engines.note {
             report::note(note);

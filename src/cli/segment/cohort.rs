@@ -69,9 +69,10 @@ pub(super) fn run(
     let total = cases.len();
     let cancel = interrupt::listen()?;
     let mut engines = Computing::Files(files.into());
+    let planned = pieces.planned_on(&command.engine_options())?;
     let together = |job: &Job| {
         let tasks: Vec<&Task> = job.tasks.iter().collect();
-        first_group(&tasks, command.together(&pieces))
+        first_group(&tasks, command.together(&pieces, planned))
     };
     let (mut jobs, mut rows): (Vec<Job>, Vec<Row>) = (Vec::new(), Vec::new());
     // Cases that were finished otherwise than they would be now.
