@@ -153,7 +153,7 @@ fn a_task_that_fails_does_not_take_those_beside_it_with_it() {
     let volume = Volume::new(Array3::from_elem((4, 5, 6), 7.0), geometry).unwrap();
     write_image(Path::new(&path("ct.nii")), &volume).unwrap();
     let [model, image, to] = ["model.onnx", "ct.nii", "labels"].map(path);
-    let tasks = ["--task", "blob,twin", "-o", &to];
+    let tasks = ["--task", "blob,twin", "--together", "2", "-o", &to];
     let run = uniseg([&["segment", &model, &image][..], &tasks].concat());
     assert_ne!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stderr.contains("one by one"), "{}", run.stderr);
