@@ -31,6 +31,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use uniseg_onnx::Task;
 use uniseg_runtime::{ConvSearch, CudaOptions, Device, EngineKind, EngineOptions, Precision};
 
 /// One 3-D medical segmentation model for many tasks, in one self-describing ONNX file.
@@ -81,6 +82,12 @@ enum Command {
 pub(crate) enum Outcome {
     Done,
     CheckFailed,
+}
+
+/// Names of tasks, for messages.
+fn task_names(tasks: &[&Task]) -> String {
+    let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
+    names.join(", ")
 }
 
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {

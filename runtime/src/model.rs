@@ -92,16 +92,17 @@ impl Model {
                 if manifest != self.manifest || graph_sha256(&graph) != self.graph_sha256 {
                     return Err(RuntimeError::ModelChanged { path: path.clone() });
                 }
-                (graph, bytes)
+                (Some(graph), bytes)
             }
-            _ => (
-                decode(self.bytes.clone()).map_err(opened)?,
-                self.bytes.clone(),
-            ),
+            _ => (None, self.bytes.clone()),
         };
         if tasks <= 1 {
             return Ok(self.with_graph(bytes));
         }
+        let graph = match graph {
+            Some(graph) => graph,
+            None => decode(bytes).map_err(opened)?,
+        };
         let repeated = repeat(&graph, TASK, tasks);
         let repeated = repeated.map_err(|source| RuntimeError::Repeat { tasks, source })?;
         Ok(self.with_graph(encode(&repeated)))
@@ -196,15 +197,17 @@ fn footprints(model: &ModelProto, manifest: &Manifest) -> Vec<Footprint> {
     };
     let one = of(model);
     let several = |tasks| repeat(model, TASK, tasks).ok().map(|model| of(&model));
-    let shares = |two: Footprint| (two.flops as f64) < WORTHWHILE * 2.0 * one.flops as f64;
+    let shares = |two: &Footprint| (two.flops as f64) < WORTHWHILE * 2.0 * one.flops as f64;
     let nodes = model.graph.as_ref().map_or(0, |graph| graph.node.len());
-    let fits = network.part.is_whole() && nodes <= MOST_NODES;
-    let most = match fits && several(2).is_some_and(shares) {
-        true => MOST_TASKS.min(manifest.tasks.len().max(1)),
+    let most = match network.part.is_whole() && nodes <= MOST_NODES {
+        true => MOST_TASKS.min(manifest.tasks.len()),
         false => 1,
     };
-    let more: Vec<Footprint> = (2..=most).map_while(several).collect();
-    [one].into_iter().chain(more).collect()
+    let mut more = (2..=most).map_while(several).peekable();
+    match more.peek().is_some_and(shares) {
+        true => [one].into_iter().chain(more).collect(),
+        false => vec![one],
+    }
 }
 
 /// Whether the first axis of the input `image` has a name instead of a number.

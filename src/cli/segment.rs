@@ -21,7 +21,7 @@ use uniseg_runtime::{
 };
 
 use self::outputs::Outputs;
-use super::{EngineArgs, EngineName, Outcome};
+use super::{EngineArgs, EngineName, Outcome, task_names};
 use crate::{allocator, interrupt, preview, report};
 
 /// Segment a volume, or many
@@ -191,7 +191,7 @@ impl Segment {
                 // One of them may be at fault: it must not take the others with it. What they are
                 // prepared from is the same.
                 let reason = error.with_causes();
-                progress.note(&format!("{}: {reason}; one by one", names(&group)));
+                progress.note(&format!("{}: {reason}; one by one", task_names(&group)));
                 groups.extend(group.into_iter().map(|task| vec![task]));
                 continue;
             }
@@ -222,7 +222,7 @@ impl Segment {
                 // With one task its error is the command's; with several the others still run.
                 Err(error) if tasks.len() == 1 => return Err(error),
                 Err(error) => {
-                    report::error(&error.context(format!("task {} failed", names(&group))));
+                    report::error(&error.context(format!("task {} failed", task_names(&group))));
                     failed += group.len();
                 }
             }
@@ -355,12 +355,6 @@ impl Computing {
             Self::Engines(engines) => Ok(engines),
         }
     }
-}
-
-/// Names of tasks, for messages.
-fn names(tasks: &[&Task]) -> String {
-    let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
-    names.join(", ")
 }
 
 /// How many tasks run on a window together at first.

@@ -12,8 +12,8 @@ pub(crate) const ORIGIN: &str = "split-convolutions";
 /// ```
 /// A convolution is linear, so this is exact but for the order of a sum. It costs an addition, and
 /// pays where the fixed half is computed once for many runs of the other: so it is not in the
-/// pipeline, but run on request and before a graph is split. Declines grouped convolutions and a concatenation
-/// that something else reads too. Returns the number of convolutions divided.
+/// pipeline, but run on request and before a graph is split. Declines grouped convolutions and a
+/// concatenation that something else reads too. Returns the number of convolutions divided.
 pub(crate) fn split_convolutions(graph: &mut Graph, varying: &[bool]) -> usize {
     let found: Vec<(usize, [Part; 2])> = {
         let view = View::new(graph);

@@ -15,7 +15,7 @@ use uniseg_runtime::{
     measure_peak, peak_memory_bytes, select_tasks, write_labels,
 };
 
-use super::super::{EngineArgs, EngineName, Outcome};
+use super::super::{EngineArgs, EngineName, Outcome, task_names};
 use crate::report;
 
 /// Measure a whole case: read, preprocess, network, restore, write; peak memory
@@ -142,10 +142,9 @@ impl BenchCase {
             }
             None => model.footprint_of(tasks.len()).flops,
         };
-        let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
         let mut measured = Measured {
             engine: engines.name().to_owned(),
-            task: names.join(", "),
+            task: task_names(&tasks),
             gflop_per_window: flops as f64 / 1e9,
             peak: measure_peak(model, &engine)?,
             cases: Vec::new(),

@@ -10,6 +10,18 @@ use crate::{
     testing::graphs::{encoder, whole_artefact, windows},
 };
 
+/// The logits of `tasks`, which come in their order.
+fn logits(predictor: &mut dyn Predictor, image: &Array5<f32>, tasks: &[u32]) -> Vec<Array5<f32>> {
+    let mut found: Vec<Array5<f32>> = Vec::new();
+    let mut each = |index: usize, logits: ArrayViewMut5<'_, f32>| {
+        assert_eq!(index, found.len());
+        found.push(logits.to_owned());
+        Ok(())
+    };
+    predictor.logits(image.view(), tasks, &mut each).unwrap();
+    found
+}
+
 #[test]
 fn tasks_in_one_call_give_what_each_gives_alone() {
     let manifest = sample::tiny_manifest();
@@ -30,17 +42,12 @@ fn tasks_in_one_call_give_what_each_gives_alone() {
                 continue; // It takes one window at a time.
             }
             let image = windows(count, tasks.len());
-            let logits = |predictor: &mut dyn Predictor| {
-                let mut found: Vec<Array5<f32>> = Vec::new();
-                let mut each = |index: usize, logits: ndarray::ArrayViewMut5<'_, f32>| {
-                    assert_eq!(index, found.len());
-                    found.push(logits.to_owned());
-                    Ok(())
-                };
-                predictor.logits(image.view(), tasks, &mut each).unwrap();
-                found
-            };
-            assert_eq!(logits(&mut joined), logits(&mut alone), "{kind} {tasks:?}");
+            let expected = logits(&mut alone, &image, tasks);
+            assert_eq!(
+                logits(&mut joined, &image, tasks),
+                expected,
+                "{kind} {tasks:?}"
+            );
         }
     }
 }
@@ -85,16 +92,8 @@ fn a_session_bound_to_buffers_gives_the_same_bits() {
     let (mut plain, _) = JoinedModel::open(model(), &EngineOptions::default(), 2).unwrap();
     for (seed, tasks) in [(0, &[0, 1][..]), (1, &[1]), (2, &[1, 0]), (3, &[1, 1])] {
         let image = windows(1, seed);
-        let logits = |predictor: &mut dyn Predictor| {
-            let mut found: Vec<Array5<f32>> = Vec::new();
-            let mut each = |_, logits: ndarray::ArrayViewMut5<'_, f32>| {
-                found.push(logits.to_owned());
-                Ok(())
-            };
-            predictor.logits(image.view(), tasks, &mut each).unwrap();
-            found
-        };
-        assert_eq!(logits(&mut bound), logits(&mut plain), "{seed}");
+        let expected = logits(&mut plain, &image, tasks);
+        assert_eq!(logits(&mut bound, &image, tasks), expected, "{seed}");
     }
 }
 
