@@ -1,10 +1,11 @@
 """The reference pipeline in PyTorch: nnU-Net v1's steps around UniSeg, as its users run them.
 
-    pipeline.py CHECKPOINT IMAGE.nii.gz OUTPUT_FOLDER TASKS PRECISION
+    pipeline.py CHECKPOINT IMAGE.nii.gz OUTPUT_FOLDER TASKS PRECISION [DEVICE [LAYOUT]]
 
 TASKS are ids with commas, all with the spacing of 3 x 1.5 x 1.5 mm but task 7 (4 x 2 x 2); each is a
-full pass, as the network knows no other way. PRECISION is f32 or bf16 (autocast). Steps: crop to
-what is not zero, cubic resampling, CT normalisation, windows at half a patch, Gaussian weights,
+full pass, as the network knows no other way. PRECISION is f32, tf32, or f16 or bf16 (autocast);
+DEVICE is cpu or cuda, where windows and sums stay on the GPU; LAYOUT is contiguous or channels_last.
+Steps: crop to what is not zero, cubic resampling, CT normalisation, windows at half a patch, Gaussian weights,
 soft-max, linear resampling of all class probabilities, arg-max. No mirroring.
 """
 
@@ -21,6 +22,8 @@ from skimage.transform import resize
 from uniseg import PATCH, UniSeg
 
 CLASSES = [3, 3, 3, 3, 2, 2, 2, 2]
+DTYPES = {"f16": torch.float16, "bf16": torch.bfloat16}
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last_3d}
 
 
 def spacing(task):
@@ -43,28 +46,35 @@ def gaussian():
 
 
 @torch.inference_mode()
-def predict(network, image, task, autocast):
+def predict(network, image, task, precision, device, layout):
     pads = [max(patch - size, 0) for patch, size in zip(PATCH, image.shape)]
     image = numpy.pad(image, [(pad // 2, pad - pad // 2) for pad in pads])
-    weight = gaussian()
-    total = torch.zeros(4, *image.shape)
-    norm = torch.zeros(image.shape)
+    weight = gaussian().to(device)
+    total = torch.zeros(4, *image.shape, device=device)
+    norm = torch.zeros(image.shape, device=device)
+    task = torch.tensor([task], device=device)
+    dtype = DTYPES.get(precision)
     count = 0
     for start in itertools.product(*map(starts, image.shape, PATCH)):
         where = tuple(slice(first, first + size) for first, size in zip(start, PATCH))
-        window = torch.from_numpy(image[where])[None, None]
-        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            logits = network(window, torch.tensor([task]))
+        window = torch.from_numpy(image[where])[None, None].to(device, memory_format=layout)
+        with torch.autocast(device, dtype, enabled=dtype is not None):
+            logits = network(window, task)
         total[(slice(None), *where)] += logits.float().softmax(1)[0] * weight
         norm[where] += weight
         count += 1
     inside = [slice(pad // 2, size - (pad - pad // 2)) for pad, size in zip(pads, image.shape)]
-    return (total / norm)[(slice(None), *inside)].numpy(), count
+    return (total / norm)[(slice(None), *inside)].cpu().numpy(), count
 
 
-def main(checkpoint, path, folder, tasks, precision):
+def main(checkpoint, path, folder, tasks, precision, device="cpu", layout="contiguous"):
+    # As nnU-Net sets them; cuDNN may round f32 to TensorFloat-32 unless it is told not to.
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision != "f32"
+    layout = LAYOUTS[layout]
     network = UniSeg().eval()
     network.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
+    network = network.to(device, memory_format=layout)
     file = nibabel.load(path)
     for task in map(int, tasks.split(",")):
         # Each task is a run of its own in the official program; reading is part of it.
@@ -77,7 +87,7 @@ def main(checkpoint, path, folder, tasks, precision):
         image = resize(crop, shape, order=3, mode="edge", anti_aliasing=False)
         image = ((image.clip(-325, 325) + 325) / 650).astype(numpy.float32)
         start = time.perf_counter()
-        probabilities, windows = predict(network, image, task, precision == "bf16")
+        probabilities, windows = predict(network, image, task, precision, device, layout)
         seconds = time.perf_counter() - start
         full = numpy.stack([
             resize(probability, crop.shape, order=1, mode="edge", anti_aliasing=False)

@@ -4,6 +4,7 @@
 //! [`EngineKind::Auto`] tries them. A new engine is a new file, a new [`EngineKind`] and one row.
 
 mod choice;
+mod gpu;
 mod guard;
 mod held;
 mod memory;

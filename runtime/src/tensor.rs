@@ -41,6 +41,16 @@ impl TensorView<'_> {
     }
 }
 
+impl TensorViewMut<'_> {
+    /// A copy.
+    pub fn to_tensor(&self) -> Tensor {
+        match self {
+            TensorViewMut::F32(array) => Tensor::F32(array.to_owned()),
+            TensorViewMut::I64(array) => Tensor::I64(array.to_owned()),
+        }
+    }
+}
+
 impl Tensor {
     /// Lengths of the axes.
     pub fn shape(&self) -> &[usize] {

@@ -23,7 +23,6 @@ use super::{
     choice::Choice,
     guard::guard,
     held::Held,
-    lend_all,
     memory::out_of_memory,
     providers::{self, Options, Provider, Request},
     table::Opened,
@@ -345,7 +344,25 @@ impl Engine for OrtEngine {
         &mut self,
         inputs: &[(&str, TensorView<'_>)],
     ) -> Result<Vec<(String, Tensor)>, RuntimeError> {
-        self.copied(&[], inputs)
+        if self.bound.is_some() {
+            let mut outputs = Vec::new();
+            self.lend(None, inputs, &mut |name, output| {
+                outputs.push((name.to_owned(), output.to_tensor()));
+                Ok(())
+            })?;
+            return Ok(outputs);
+        }
+        let OrtEngine {
+            name,
+            session,
+            stop,
+            ..
+        } = self;
+        guard(name, || {
+            compute(session, &stop.run_options, &[], inputs)
+                .and_then(copies)
+                .map_err(|source| stop.error(name, source))
+        })
     }
 
     fn hold(&mut self, inputs: &[(&str, TensorView<'_>)]) -> Result<Held<'_>, RuntimeError> {
@@ -382,15 +399,19 @@ impl Engine for OrtEngine {
                 None => return self.lend(None, &held.beside(inputs)?, each),
             },
         };
-        if self.bound.is_some() {
-            return lend_all(self.copied(values, inputs)?, each);
-        }
         let OrtEngine {
             name,
             session,
             stop,
+            bound,
             ..
         } = self;
+        if let Some(bound) = bound {
+            let done = guard(name, || {
+                bound.lend(session, &stop.run_options, values, inputs, each)
+            })?;
+            return done.map_err(|source| stop.error(name, source));
+        }
         let (engine, stop) = (&**name, &*stop);
         let outputs = guard(engine, || {
             compute(session, &stop.run_options, values, inputs)
@@ -421,28 +442,6 @@ impl OrtEngine {
             bound: memory.map(|memory| Bound::new(memory, request.graph())),
             session,
             stop: Stop::on(cancel)?,
-        })
-    }
-
-    /// Runs the session on `inputs` and on what another session `held`; copies of the outputs.
-    fn copied(
-        &mut self,
-        held: &[(&str, DynTensor)],
-        inputs: &[(&str, TensorView<'_>)],
-    ) -> Result<Vec<(String, Tensor)>, RuntimeError> {
-        let OrtEngine {
-            name,
-            session,
-            stop,
-            bound,
-            ..
-        } = self;
-        guard(name, || {
-            let found = match bound {
-                Some(bound) => bound.run(session, &stop.run_options, held, inputs),
-                None => compute(session, &stop.run_options, held, inputs).and_then(copies),
-            };
-            found.map_err(|source| stop.error(name, source))
         })
     }
 }

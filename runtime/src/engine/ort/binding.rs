@@ -8,22 +8,27 @@
 //! about 2 ms over PCIe beside tens of ms for the window (estimates from bandwidths and operations,
 //! none measured). Sums on the device would take its memory and save little.
 
+mod buffer;
+
 use ::ort::{
     memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType},
     session::{IoBinding, NoSelectedOutputs, RunOptions, Session, SessionOutputs},
-    value::{DynTensor, PrimitiveTensorElementType, TensorElementType},
+    value::{DynTensor, TensorElementType},
 };
-use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
 
+use self::buffer::HostBuffer;
 use super::values::tensors;
-use crate::{Device, Tensor, TensorView};
+use crate::{
+    Device, RuntimeError, TensorView,
+    engine::{EachOutput, gpu::Gpu},
+};
 
 /// Where the buffers of a session lie.
 pub(super) struct Memory {
     /// Where the session computes.
     device: Allocator,
-    /// The host's memory that the device reads and writes.
-    host: Allocator,
+    /// The GPU, unless that is the host.
+    gpu: Option<Gpu>,
 }
 
 impl Memory {
@@ -31,17 +36,19 @@ impl Memory {
     /// nothing to gain.
     pub(super) fn of(session: &Session, device: Device) -> ::ort::Result<Option<Memory>> {
         let index = match device {
-            Device::Cuda(index) | Device::TensorRt(index) => index.cast_signed(),
+            Device::Cuda(index) | Device::TensorRt(index) => index,
             Device::Auto | Device::Cpu | Device::OpenVino => return Ok(None),
         };
-        let on = |place, kind| {
-            let info = MemoryInfo::new(place, index, AllocatorType::Device, kind)?;
-            Allocator::new(session, info)
-        };
+        let place = MemoryInfo::new(
+            AllocationDevice::CUDA,
+            index.cast_signed(),
+            AllocatorType::Device,
+            MemoryType::Default,
+        )?;
+        let gpu = Gpu::open(index).map_err(|error| ::ort::Error::new(error.to_string()))?;
         Ok(Some(Memory {
-            device: on(AllocationDevice::CUDA, MemoryType::Default)?,
-            // Before version 1.23 only the first GPU has pinned memory; any other does, slower.
-            host: on(AllocationDevice::CUDA_PINNED, MemoryType::CPU).unwrap_or_default(),
+            device: Allocator::new(session, place)?,
+            gpu: Some(gpu),
         }))
     }
 
@@ -50,7 +57,7 @@ impl Memory {
     pub(super) fn of_the_host() -> Memory {
         Memory {
             device: Allocator::default(),
-            host: Allocator::default(),
+            gpu: None,
         }
     }
 }
@@ -69,8 +76,8 @@ struct Buffers {
     binding: IoBinding,
     /// By their places among the inputs.
     inputs: Vec<Input>,
-    /// By their places among the outputs; made when an output is first read.
-    outputs: Vec<HostBuffer>,
+    /// By name, in the graph's order; made when an output is first read.
+    outputs: Vec<(String, HostBuffer)>,
 }
 
 /// What buffers are made for.
@@ -109,19 +116,35 @@ impl Bound {
         session.run_binding_with_options(&buffers.binding, run_options)
     }
 
-    /// Runs the session on `inputs` and on what another session `held`; copies of the outputs.
-    pub(super) fn run(
+    /// Runs the session on `inputs` and on what another session `held`; lends `each` output in the
+    /// host's memory.
+    ///
+    /// Errors: what the run says, as the inner result; what `each` says, as the outer one.
+    pub(super) fn lend(
         &mut self,
         session: &mut Session,
         run_options: &RunOptions<NoSelectedOutputs>,
         held: &[(&str, DynTensor)],
         inputs: &[(&str, TensorView<'_>)],
-    ) -> ::ort::Result<Vec<(String, Tensor)>> {
-        let (buffers, memory) = self.filled(session, held, inputs)?;
+        each: &mut EachOutput<'_>,
+    ) -> Result<::ort::Result<()>, RuntimeError> {
+        let (buffers, memory) = match self.filled(session, held, inputs) {
+            Ok(filled) => filled,
+            Err(error) => return Ok(Err(error)),
+        };
         let found = buffers.read(memory, session, run_options);
         // What another session holds is not kept beyond the run.
         buffers.binding.clear_inputs();
-        found
+        if let Err(error) = found {
+            return Ok(Err(error));
+        }
+        for (name, output) in &mut buffers.outputs {
+            match output.view_mut() {
+                Ok(view) => each(name, view)?,
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// The buffers for these inputs, with the inputs in them.
@@ -153,7 +176,8 @@ impl Bound {
             None => Buffers::new(memory, session, slots, inputs.len())?,
         });
         for ((name, tensor), input) in inputs.iter().zip(&mut buffers.inputs) {
-            input.fill(tensor)?;
+            input.host.fill(tensor)?;
+            input.host.upload(&mut input.device)?;
             // Bound again in each run: an input that some operation reads elsewhere is copied there
             // when it is bound, and only then.
             buffers.binding.bind_input(*name, &input.device)?;
@@ -205,7 +229,7 @@ impl Buffers {
         let input = |slot: &Slot| {
             let shape = slot.shape.as_slice();
             Ok(Input {
-                host: HostBuffer::new(&memory.host, slot.element, shape)?,
+                host: HostBuffer::new(memory.gpu.as_ref(), slot.element, shape)?,
                 device: DynTensor::new(&memory.device, slot.element, shape)?,
             })
         };
@@ -224,90 +248,22 @@ impl Buffers {
         memory: &Memory,
         session: &mut Session,
         run_options: &RunOptions<NoSelectedOutputs>,
-    ) -> ::ort::Result<Vec<(String, Tensor)>> {
+    ) -> ::ort::Result<()> {
         let outputs = session.run_binding_with_options(&self.binding, run_options)?;
-        let mut found = Vec::new();
         for (place, (name, value)) in tensors(outputs)?.into_iter().enumerate() {
             if place == self.outputs.len() {
-                let buffer = HostBuffer::new(&memory.host, *value.data_type(), &shape(&value))?;
-                self.outputs.push(buffer);
+                let gpu = memory.gpu.as_ref();
+                let buffer = HostBuffer::new(gpu, *value.data_type(), &shape(&value))?;
+                self.outputs.push((name.to_owned(), buffer));
             }
-            let buffer = &mut self.outputs[place];
-            value.copy_into(&mut buffer.0)?;
-            let tensor = match value.data_type() {
-                TensorElementType::Int64 => Tensor::I64(buffer.elements()?.to_owned()),
-                _ => Tensor::F32(buffer.elements()?.to_owned()),
-            };
-            found.push((name.to_owned(), tensor));
+            self.outputs[place].1.download(&value)?;
         }
-        Ok(found)
+        Ok(())
     }
 }
 
 fn shape(tensor: &DynTensor) -> Vec<usize> {
     tensor.shape().iter().map(|size| *size as usize).collect()
-}
-
-impl Input {
-    fn fill(&mut self, tensor: &TensorView<'_>) -> ::ort::Result<()> {
-        match tensor {
-            TensorView::F32(array) => self.host.write(array)?,
-            TensorView::I64(array) => self.host.write(array)?,
-        }
-        self.host.0.copy_into(&mut self.device)
-    }
-}
-
-/// A tensor in the host's memory. It owns what it holds: `ort` waits for itself for ever when it
-/// copies a borrowed one.
-struct HostBuffer(DynTensor);
-
-#[expect(
-    unsafe_code,
-    reason = "`ort` shows the elements of a tensor whose device is called the processor; pinned \
-              memory is the host's too, but has been called the GPU's since version 1.23"
-)]
-impl HostBuffer {
-    /// Zeros in memory of `host`.
-    fn new(
-        host: &Allocator,
-        element: TensorElementType,
-        shape: &[usize],
-    ) -> ::ort::Result<HostBuffer> {
-        let mut tensor = DynTensor::new(host, element, shape)?;
-        let start = tensor.data_ptr_mut().cast::<u8>();
-        let Some(bytes) = tensor.size().filter(|_| !start.is_null()) else {
-            return Err(::ort::Error::new("an input or output has no elements"));
-        };
-        // SAFETY: the tensor was allocated with this size just now, by an allocator of the host's
-        // memory (`Memory::host`), and nothing else points to it.
-        unsafe { start.write_bytes(0, bytes) };
-        Ok(HostBuffer(tensor))
-    }
-
-    /// The elements, if they are of this type.
-    fn elements<T: PrimitiveTensorElementType>(&mut self) -> ::ort::Result<ArrayViewMutD<'_, T>> {
-        let found = *self.0.data_type();
-        if found != T::into_tensor_element_type() {
-            return Err(::ort::Error::new(format!(
-                "an input or output is of type {found}, which this engine does not read"
-            )));
-        }
-        let shape = IxDyn(&shape(&self.0));
-        let start = self.0.data_ptr_mut().cast::<T>();
-        // SAFETY: the tensor lies in the host's memory, has this shape and type, was filled when it
-        // was made, and is borrowed as long as the view is. No copy of the device's runs meanwhile:
-        // each has ended when the call that began it returns.
-        Ok(unsafe { ArrayViewMutD::from_shape_ptr(shape, start) })
-    }
-
-    fn write<T: PrimitiveTensorElementType + Copy>(
-        &mut self,
-        array: &ArrayViewD<'_, T>,
-    ) -> ::ort::Result<()> {
-        self.elements()?.assign(array);
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ use uniseg_onnx::{
 
 use super::super::bound_engine;
 use crate::{
-    Engine, EngineKind, EngineOptions, Held, Model, RuntimeError, Tensor, TensorView,
-    TensorViewMut, open_engine,
+    Engine, EngineKind, EngineOptions, Held, Model, RuntimeError, Tensor, TensorView, open_engine,
     testing::graphs::{decoder, encoder, whole, windows},
 };
 
@@ -55,11 +54,7 @@ fn held(
             let inputs = [(TASK, TensorView::I64(task.view().into_dyn()))];
             let mut outputs = Outputs::new();
             decoder.lend(Some(&held), &inputs, &mut |name, output| {
-                let output = match output {
-                    TensorViewMut::F32(array) => Tensor::F32(array.to_owned()),
-                    TensorViewMut::I64(array) => Tensor::I64(array.to_owned()),
-                };
-                outputs.push((name.to_owned(), output));
+                outputs.push((name.to_owned(), output.to_tensor()));
                 Ok(())
             })?;
             Ok(outputs)

@@ -1,0 +1,165 @@
+//! A tensor in the host's memory, on its way to the device or back.
+
+use std::ffi::c_void;
+
+use ::ort::value::{DynTensor, PrimitiveTensorElementType, TensorElementType};
+use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
+
+use super::shape;
+use crate::{
+    TensorView, TensorViewMut,
+    engine::gpu::{Gpu, Locked},
+};
+
+/// A tensor of the host for one of the device; both are made once and used again.
+pub(super) struct HostBuffer {
+    memory: HostMemory,
+    bytes: usize,
+    element: TensorElementType,
+    shape: Vec<usize>,
+}
+
+/// Where a [`HostBuffer`] lies.
+enum HostMemory {
+    /// Where the GPU reads and writes itself.
+    Locked(Gpu, Locked),
+    /// Anywhere: the device is the host, too.
+    Plain(Vec<u64>),
+}
+
+impl HostBuffer {
+    /// Zeros beside `gpu`, or beside the host itself.
+    pub(super) fn new(
+        gpu: Option<&Gpu>,
+        element: TensorElementType,
+        shape: &[usize],
+    ) -> ::ort::Result<HostBuffer> {
+        let bytes = element.byte_size(shape.iter().product());
+        let Some(bytes) = bytes.filter(|bytes| *bytes > 0) else {
+            return Err(::ort::Error::new("an input or output has no elements"));
+        };
+        Ok(HostBuffer {
+            memory: match gpu {
+                Some(gpu) => HostMemory::Locked(gpu.clone(), gpu.lock(bytes).map_err(said)?),
+                None => HostMemory::Plain(vec![0; bytes.div_ceil(size_of::<u64>())]),
+            },
+            bytes,
+            element,
+            shape: shape.to_vec(),
+        })
+    }
+
+    /// Puts the caller's tensor here.
+    pub(super) fn fill(&mut self, tensor: &TensorView<'_>) -> ::ort::Result<()> {
+        match tensor {
+            TensorView::F32(array) => self.write(array),
+            TensorView::I64(array) => self.write(array),
+        }
+    }
+
+    fn write<T: PrimitiveTensorElementType + Copy>(
+        &mut self,
+        array: &ArrayViewD<'_, T>,
+    ) -> ::ort::Result<()> {
+        self.elements()?.assign(array);
+        Ok(())
+    }
+
+    /// The tensor, to be read and written over.
+    pub(super) fn view_mut(&mut self) -> ::ort::Result<TensorViewMut<'_>> {
+        Ok(match self.element {
+            TensorElementType::Int64 => TensorViewMut::I64(self.elements()?),
+            _ => TensorViewMut::F32(self.elements()?),
+        })
+    }
+
+    /// Copies what is here to the device.
+    pub(super) fn upload(&self, device: &mut DynTensor) -> ::ort::Result<()> {
+        self.check(device)?;
+        let to = device.data_ptr_mut();
+        self.copy_to(to)
+    }
+
+    /// Copies what is on the device here.
+    pub(super) fn download(&mut self, device: &DynTensor) -> ::ort::Result<()> {
+        self.check(device)?;
+        self.copy_from(device.data_ptr())
+    }
+
+    /// Whether a tensor of the device is as large as this one.
+    fn check(&self, device: &DynTensor) -> ::ort::Result<()> {
+        match *device.data_type() == self.element && shape(device) == self.shape {
+            true => Ok(()),
+            false => Err(::ort::Error::new(
+                "an input or output changed its type or shape between two runs",
+            )),
+        }
+    }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "`ort` copies between devices with sessions of its own, which fails for page-locked \
+              memory since ONNX Runtime 1.23; addresses are all that is left"
+)]
+impl HostBuffer {
+    fn copy_to(&self, device: *mut c_void) -> ::ort::Result<()> {
+        match &self.memory {
+            // SAFETY: `check` has found a tensor of the same bytes on this session's GPU; the
+            // caller has borrowed it, and no run is on its way: each has ended when it returns.
+            HostMemory::Locked(gpu, memory) => {
+                unsafe { gpu.upload(memory.bytes(), device) }.map_err(said)
+            }
+            HostMemory::Plain(memory) => {
+                // SAFETY: the same, in the host's memory; two allocations do not overlap.
+                unsafe {
+                    let from = memory.as_ptr().cast::<u8>();
+                    device
+                        .cast::<u8>()
+                        .copy_from_nonoverlapping(from, self.bytes);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn copy_from(&mut self, device: *const c_void) -> ::ort::Result<()> {
+        let bytes = self.bytes;
+        match &mut self.memory {
+            // SAFETY: as in `copy_to`.
+            HostMemory::Locked(gpu, memory) => {
+                unsafe { gpu.download(device, memory.bytes_mut()) }.map_err(said)
+            }
+            HostMemory::Plain(memory) => {
+                // SAFETY: as in `copy_to`.
+                unsafe {
+                    let to = memory.as_mut_ptr().cast::<u8>();
+                    to.copy_from_nonoverlapping(device.cast::<u8>(), bytes);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The elements, if they are of this type.
+    fn elements<T: PrimitiveTensorElementType>(&mut self) -> ::ort::Result<ArrayViewMutD<'_, T>> {
+        if self.element != T::into_tensor_element_type() {
+            return Err(::ort::Error::new(format!(
+                "an input or output is of type {}, which this engine does not read",
+                self.element
+            )));
+        }
+        let start = match &mut self.memory {
+            HostMemory::Locked(_, memory) => memory.bytes_mut().as_mut_ptr().cast::<T>(),
+            HostMemory::Plain(memory) => memory.as_mut_ptr().cast::<T>(),
+        };
+        let shape = IxDyn(&self.shape);
+        // SAFETY: there is memory for this shape and type, aligned for both of the types that are
+        // read, filled when it was made, and borrowed as long as the view is.
+        Ok(unsafe { ArrayViewMutD::from_shape_ptr(shape, start) })
+    }
+}
+
+fn said(error: impl std::fmt::Display) -> ::ort::Error {
+    ::ort::Error::new(error.to_string())
+}
