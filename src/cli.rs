@@ -154,7 +154,7 @@ struct EngineArgs {
         hide_default_value = true
     )]
     precision: Precision,
-    /// CUDA: how cuDNN's convolutions are picked, exhaustive, heuristic or default
+    /// CUDA: how cuDNN's convolutions are picked, heuristic, exhaustive or default
     #[arg(long, value_name = "NAME")]
     conv_search: Option<ConvSearch>,
     /// CUDA: let f32 convolutions round to TensorFloat-32: faster, 10 bits of mantissa

@@ -1,12 +1,19 @@
-//! The driver of an NVIDIA GPU: page-locked memory of the host, and copies to the device and back.
-//! Only this file names `cudarc`.
+//! The driver of an NVIDIA GPU: page-locked memory of the host, copies to the device and back, and
+//! kernels. Only this file and its folder name `cudarc`.
 //!
 //! ONNX Runtime computes in the same primary context of the device, so that its buffers are copied
-//! from and to by their addresses.
+//! from and to by their addresses, and kernels go into its stream.
 
-use std::{ffi::c_void, ptr::NonNull, slice, sync::Arc};
+mod kernels;
+mod locked;
 
-use cudarc::driver::{CudaContext, DriverError, result};
+use std::{ffi::c_void, ptr::NonNull, sync::Arc};
+
+use cudarc::driver::{CudaContext, result, sys::CUresult};
+
+pub(super) use cudarc::driver::DriverError;
+pub(super) use kernels::{Kernel, Kernels, Launch, Scratch};
+pub(super) use locked::Locked;
 
 /// An NVIDIA GPU whose driver is loaded.
 #[derive(Clone)]
@@ -28,16 +35,10 @@ impl Gpu {
         self.0.bind_to_thread()?;
         // SAFETY: what is allocated is filled below before anybody reads it.
         let start = unsafe { result::malloc_host(bytes, 0) }?.cast::<u8>();
-        let start = NonNull::new(start).ok_or(DriverError(
-            cudarc::driver::sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY,
-        ))?;
+        let start = NonNull::new(start).ok_or(DriverError(CUresult::CUDA_ERROR_OUT_OF_MEMORY))?;
         // SAFETY: the driver has just allocated so many bytes here, and nothing else points there.
         unsafe { start.write_bytes(0, bytes) };
-        Ok(Locked {
-            gpu: self.clone(),
-            start,
-            bytes,
-        })
+        Ok(Locked::new(self.clone(), start, bytes))
     }
 
     /// Copies to the device, and returns when it is done.
@@ -70,41 +71,3 @@ impl Gpu {
         unsafe { result::memcpy_dtoh_sync(host, device.addr() as u64) }
     }
 }
-
-/// Page-locked memory of the host, aligned for every type of number.
-pub(super) struct Locked {
-    gpu: Gpu,
-    start: NonNull<u8>,
-    bytes: usize,
-}
-
-#[expect(
-    unsafe_code,
-    reason = "the memory is the driver's, not the allocator's"
-)]
-impl Locked {
-    pub(super) fn bytes(&self) -> &[u8] {
-        // SAFETY: so many bytes were allocated and filled by `Gpu::lock`, and live as long as this.
-        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.bytes) }
-    }
-
-    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above, and nothing else points there.
-        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.bytes) }
-    }
-}
-
-#[expect(unsafe_code, reason = "the memory goes back to where it came from")]
-impl Drop for Locked {
-    fn drop(&mut self) {
-        // What cannot be given back is lost until the process ends; there is nobody to tell.
-        if self.gpu.0.bind_to_thread().is_ok() {
-            // SAFETY: `start` came from the driver's allocation and is freed once.
-            let _ = unsafe { result::free_host(self.start.as_ptr().cast()) };
-        }
-    }
-}
-
-#[expect(unsafe_code, reason = "a pointer alone says nothing about threads")]
-// SAFETY: the memory belongs to this value alone, whichever thread that is in.
-unsafe impl Send for Locked {}

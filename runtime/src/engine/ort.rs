@@ -3,24 +3,28 @@
 
 mod binding;
 mod library;
+mod norm;
 mod stop;
 mod values;
+
+use std::{borrow::Cow, sync::Arc};
 
 use ::ort::{
     ep::{
         self, ArbitrarilyConfigurableExecutionProvider, ExecutionProvider,
         ExecutionProviderDispatch,
     },
+    operator::OperatorDomain,
     session::{
         Session,
         builder::{GraphOptimizationLevel, SessionBuilder},
     },
-    value::DynTensor,
 };
 
 use super::{
     ComputedOn, EachOutput, Engine, EngineKind, EngineOptions,
     choice::Choice,
+    gpu::Gpu,
     guard::guard,
     held::Held,
     memory::out_of_memory,
@@ -31,6 +35,7 @@ use binding::{Bound, Memory};
 use library::{Loaded, load};
 pub(super) use library::{loaded, version_of};
 use stop::Stop;
+use uniseg_onnx::Bytes;
 pub(super) use values::Outputs;
 use values::{compute, copies, tensors, view_mut};
 
@@ -127,6 +132,7 @@ impl Choice {
             precision,
             threads: self.threads,
             cuda: &self.cuda,
+            channels_last: false,
         };
         let name = match (device, precision) {
             (_, Precision::F32) => format!("{NAME} {} ({device})", loaded.version),
@@ -165,28 +171,88 @@ fn session(
     options: &EngineOptions,
 ) -> Result<Opened, RuntimeError> {
     available(loaded, request.device)?;
-    let opened = |session, note| -> Result<Opened, RuntimeError> {
-        let engine = Memory::of(&session, request.device)
-            .and_then(|memory| OrtEngine::new(name, request, session, memory, &options.cancel))
-            .map_err(|source| open_error(name, source))?;
-        Ok(Opened::Ready(Box::new(engine), note))
+    let plain = Graph {
+        bytes: Cow::Borrowed(bytes),
+        operations: None,
     };
-    let commit = |strict| -> Result<::ort::Result<Session>, RuntimeError> {
-        let mut builder = builder(loaded, request, strict, options.lean)
-            .map_err(|source| unavailable(loaded, request.device, &source.to_string()))?;
-        Ok(builder.commit_from_memory(bytes))
+    let Some(fused) = Graph::fused(bytes, request) else {
+        return plain.open(name, loaded, request, options);
     };
-    match commit(true)? {
-        Ok(session) => opened(session, None),
-        Err(error) if error.to_string().contains(STRICT) => {
-            let session = commit(false)?.map_err(|source| open_error(name, source))?;
+    let with_channels = Request {
+        channels_last: request.wants_channels_last(),
+        ..*request
+    };
+    match fused.open(name, loaded, &with_channels, options) {
+        Err(error) if !error.is_out_of_memory() => {
             let note = format!(
-                "{} leaves some operations of this model to the cpu",
-                request.device
+                "normalisation is left to ONNX Runtime, which is slower: {}",
+                error.with_causes()
             );
-            opened(session, Some(note))
+            let opened = plain.open(name, loaded, request, options)?;
+            Ok(opened.with_note(note))
         }
-        Err(error) => Err(open_error(name, error)),
+        opened => opened,
+    }
+}
+
+/// A graph as a session is opened with.
+struct Graph<'a> {
+    bytes: Cow<'a, [u8]>,
+    /// Operations of ours that it uses.
+    operations: Option<Arc<OperatorDomain>>,
+}
+
+impl Graph<'_> {
+    /// The graph with operations of ours, where there are some for the device and a place for them.
+    ///
+    /// Whatever stands in the way ends in the plain graph: it is slower, and does the same.
+    fn fused(bytes: &[u8], request: &Request<'_>) -> Option<Graph<'static>> {
+        let Device::Cuda(index) = request.device else {
+            return None;
+        };
+        let model = uniseg_onnx::decode(Bytes::copy_from_slice(bytes)).ok()?;
+        let model = norm::rewritten(&model, request.wants_channels_last())?;
+        let operations = norm::domain(&Gpu::open(index).ok()?).ok()?;
+        Some(Graph {
+            bytes: Cow::Owned(uniseg_onnx::encode(&model).into()),
+            operations: Some(Arc::new(operations)),
+        })
+    }
+
+    fn open(
+        &self,
+        name: &str,
+        loaded: &Loaded,
+        request: &Request<'_>,
+        options: &EngineOptions,
+    ) -> Result<Opened, RuntimeError> {
+        let opened = |session, note| -> Result<Opened, RuntimeError> {
+            let engine = Memory::of(&session, request.device)
+                .and_then(|memory| OrtEngine::new(name, request, session, memory, &options.cancel))
+                .map_err(|source| open_error(name, source))?;
+            Ok(Opened::Ready(Box::new(engine), note))
+        };
+        let commit = |strict| -> Result<::ort::Result<Session>, RuntimeError> {
+            let mut builder = builder(loaded, request, strict, options.lean)
+                .and_then(|builder| match &self.operations {
+                    Some(operations) => Ok(builder.with_operators(operations.clone())?),
+                    None => Ok(builder),
+                })
+                .map_err(|source| unavailable(loaded, request.device, &source.to_string()))?;
+            Ok(builder.commit_from_memory(&self.bytes))
+        };
+        match commit(true)? {
+            Ok(session) => opened(session, None),
+            Err(error) if error.to_string().contains(STRICT) => {
+                let session = commit(false)?.map_err(|source| open_error(name, source))?;
+                let note = format!(
+                    "{} leaves some operations of this model to the cpu",
+                    request.device
+                );
+                opened(session, Some(note))
+            }
+            Err(error) => Err(open_error(name, error)),
+        }
     }
 }
 
@@ -458,6 +524,7 @@ fn bound_engine(model: &Model, options: &EngineOptions) -> OrtEngine {
         precision: Precision::F32,
         threads: crate::thread_count(options.threads),
         cuda: &options.cuda,
+        channels_last: false,
     };
     let session = builder(&loaded, &request, false, options.lean)
         .unwrap()
@@ -472,3 +539,6 @@ fn bound_engine(model: &Model, options: &EngineOptions) -> OrtEngine {
 pub(crate) fn open_bound(model: &Model, options: &EngineOptions) -> Box<dyn Engine> {
     Box::new(bound_engine(model, options))
 }
+
+#[cfg(test)]
+mod gpu_tests;

@@ -24,8 +24,9 @@ pub(super) fn options(request: &Request<'_>, index: u32) -> Options {
         ("use_tf32", switch(cuda.tf32)),
         ("enable_cuda_graph", switch(request.graph())),
         ("arena_extend_strategy", arena.to_owned()),
-        // Its NHWC mode has no InstanceNormalization: each would be wrapped in two transposes.
-        ("prefer_nhwc", switch(false)),
+        // Its own InstanceNormalization has channels first only, and would be wrapped in two
+        // transpositions each: this goes with ours.
+        ("prefer_nhwc", switch(request.channels_last)),
     ]
 }
 
@@ -40,15 +41,16 @@ mod tests {
             precision: Precision::F32,
             threads: 1,
             cuda,
+            channels_last: false,
         };
         options(&request, index)
     }
 
     #[test]
-    fn f32_is_f32_and_the_search_exhaustive_unless_asked_otherwise() {
+    fn f32_is_f32_and_the_search_heuristic_unless_asked_otherwise() {
         let expected = [
             ("device_id", "0"),
-            ("cudnn_conv_algo_search", "EXHAUSTIVE"),
+            ("cudnn_conv_algo_search", "HEURISTIC"),
             ("cudnn_conv_use_max_workspace", "1"),
             ("use_tf32", "0"),
             ("enable_cuda_graph", "0"),
@@ -62,7 +64,7 @@ mod tests {
     #[test]
     fn everything_asked_for_is_handed_on() {
         let cuda = CudaOptions {
-            conv_search: Some(ConvSearch::Heuristic),
+            conv_search: Some(ConvSearch::Exhaustive),
             tf32: true,
             graph: Some(true),
             tight_arena: true,
@@ -71,7 +73,7 @@ mod tests {
         let found = map(&cuda, 1);
         for (key, value) in [
             ("device_id", "1"),
-            ("cudnn_conv_algo_search", "HEURISTIC"),
+            ("cudnn_conv_algo_search", "EXHAUSTIVE"),
             ("use_tf32", "1"),
             ("enable_cuda_graph", "1"),
             ("arena_extend_strategy", "kSameAsRequested"),

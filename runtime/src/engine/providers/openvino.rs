@@ -40,6 +40,7 @@ mod tests {
                 precision,
                 threads: 3,
                 cuda: &cuda,
+                channels_last: false,
             })
         };
         let expected = |hint: &str| {

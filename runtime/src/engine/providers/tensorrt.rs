@@ -48,6 +48,7 @@ mod tests {
             precision,
             threads: 1,
             cuda,
+            channels_last: false,
         };
         options(&request, 1)
     }

@@ -1,0 +1,159 @@
+//! The rewritten graph in ONNX Runtime on the processor, with the operation computed there.
+
+use ::ort::{session::Session, value::TensorRef};
+use ndarray::{Array1, ArrayD, ArrayViewD, Axis};
+use uniseg_onnx::{IMAGE, TASK};
+
+use super::*;
+use crate::{
+    Engine, EngineKind, EngineOptions, TensorView,
+    engine::ort::load,
+    open_engine,
+    testing::graphs::{whole, windows},
+};
+
+/// The operation by its definition.
+struct OnHost;
+
+struct HostKernel {
+    epsilon: f32,
+    alpha: f32,
+    channels_last: bool,
+}
+
+impl Operator for OnHost {
+    type Kernel<'a> = HostKernel;
+
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn inputs(&self) -> impl IntoIterator<Item = OperatorInput> {
+        [(); 3].map(|()| OperatorInput::required(TensorElementType::Float32))
+    }
+
+    fn outputs(&self) -> impl IntoIterator<Item = OperatorOutput> {
+        [OperatorOutput::required(TensorElementType::Float32)]
+    }
+
+    fn create_kernel<'a>(&self, context: &KernelContext<'a>) -> ::ort::Result<HostKernel> {
+        Ok(HostKernel {
+            epsilon: context.get(EPSILON).unwrap(),
+            alpha: context.get(ALPHA).unwrap(),
+            channels_last: context.get::<i64>(CHANNELS_LAST).unwrap() != 0,
+        })
+    }
+
+    fn infer_shape(&self, context: &mut ShapeInferenceContext) -> ::ort::Result<()> {
+        context.set_output(0, &context.inputs()[0])
+    }
+}
+
+impl Kernel for HostKernel {
+    fn compute(&mut self, context: &ComputeContext) -> ::ort::Result<()> {
+        let inputs = [0, 1, 2].map(|place| context.input(place).unwrap().unwrap());
+        let [tensor, scale, bias] = inputs
+            .each_ref()
+            .map(|value| value.try_extract_array::<f32>().unwrap());
+        let shape: Vec<i64> = tensor.shape().iter().map(|extent| *extent as i64).collect();
+        let mut output = context.output(0, shape)?.unwrap();
+        let mut output = output.try_extract_array_mut::<f32>()?;
+        output.assign(&tensor);
+        let axis = if self.channels_last {
+            tensor.ndim() - 2
+        } else {
+            0
+        };
+        for mut item in output.outer_iter_mut() {
+            for (channel, mut values) in item.axis_iter_mut(Axis(axis)).enumerate() {
+                let mean = values.mean().unwrap();
+                let variance = values.mapv(|value| (value - mean).powi(2)).mean().unwrap();
+                let factor = scale[channel] / (variance + self.epsilon).sqrt();
+                values.mapv_inplace(|value| {
+                    let found = (value - mean) * factor + bias[channel];
+                    if found < 0.0 {
+                        found * self.alpha
+                    } else {
+                        found
+                    }
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn logits(session: &mut Session, image: ArrayViewD<'_, f32>, task: i64) -> ArrayD<f32> {
+    let task = Array1::from_elem(1, task);
+    let outputs = session
+        .run(::ort::inputs! {
+            IMAGE => TensorRef::from_array_view(image).unwrap(),
+            TASK => TensorRef::from_array_view(&task).unwrap(),
+        })
+        .unwrap();
+    outputs[0].try_extract_array::<f32>().unwrap().to_owned()
+}
+
+#[test]
+fn a_rewritten_graph_computes_the_same_in_either_layout() {
+    let model = whole();
+    let options = EngineOptions {
+        kind: EngineKind::Ort,
+        ..EngineOptions::default()
+    };
+    let mut plain = open_engine(&model, &options).unwrap().engine;
+    let loaded = load(crate::find_ort(None).unwrap().unwrap().path()).unwrap();
+    let decoded = uniseg_onnx::decode(model.bytes().to_vec().into()).unwrap();
+    for channels_last in [false, true] {
+        let rewritten = rewritten(&decoded, channels_last).unwrap();
+        let domain = OperatorDomain::new(DOMAIN).unwrap().add(OnHost).unwrap();
+        let mut session = Session::builder(&loaded.environment)
+            .unwrap()
+            .with_operators(domain)
+            .unwrap()
+            .commit_from_memory(&uniseg_onnx::encode(&rewritten))
+            .unwrap();
+        for (count, seed, task) in [(1, 0, 0), (2, 1, 1)] {
+            let image = windows(count, seed).into_dyn();
+            let expected = expected(plain.as_mut(), image.view(), task);
+            let found = logits(&mut session, image.view(), task);
+            assert_eq!(found.shape(), expected.shape());
+            let off = (&found - &expected).mapv(f32::abs);
+            let off = off.iter().copied().fold(0.0, f32::max);
+            assert!(off < 1e-5, "{off}");
+        }
+    }
+}
+
+fn expected(engine: &mut dyn Engine, image: ArrayViewD<'_, f32>, task: i64) -> ArrayD<f32> {
+    let task = Array1::from_elem(1, task);
+    let outputs = engine
+        .run(&[
+            (IMAGE, TensorView::F32(image)),
+            (TASK, TensorView::I64(task.view().into_dyn())),
+        ])
+        .unwrap();
+    match outputs.into_iter().next() {
+        Some((_, crate::Tensor::F32(logits))) => logits,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The driver finds each kernel by its name; the file must have them all.
+#[test]
+fn the_compiled_file_has_every_kernel_of_the_source() {
+    for suffix in ["f32", "f16", "bf16"] {
+        for name in [
+            "sums_planes",
+            "apply_planes",
+            "sums_rows",
+            "apply_rows",
+            "sums_odd_rows",
+            "apply_odd_rows",
+            "statistics",
+        ] {
+            let entry = format!(".visible .entry {name}_{suffix}(");
+            assert!(PTX.contains(&entry), "{entry}");
+        }
+    }
+}
