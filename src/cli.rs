@@ -160,6 +160,13 @@ struct EngineArgs {
     /// CUDA: let f32 convolutions round to TensorFloat-32: faster, 10 bits of mantissa
     #[arg(long)]
     tf32: bool,
+    /// CUDA, TensorRT: record a window's launches once and replay them [default: as tuned, else no]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    cuda_graph: Option<bool>,
+    /// CUDA: normalise with a kernel of uniseg's own instead of ONNX Runtime's, in half precision
+    /// and TensorFloat-32 with channels last [default: as tuned, else no]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    own_norm: Option<bool>,
 }
 
 impl RunArgs {
@@ -197,6 +204,8 @@ impl EngineArgs {
             cuda: CudaOptions {
                 conv_search: self.conv_search,
                 tf32: self.tf32,
+                graph: self.cuda_graph,
+                own_norm: self.own_norm,
                 ..CudaOptions::default()
             },
             ..EngineOptions::default()

@@ -168,7 +168,11 @@ fn foreign_libraries_are_named_in_one_file_each() {
         [
             "runtime/src/engine/ort.rs",
             "runtime/src/engine/ort/binding.rs",
+            "runtime/src/engine/ort/binding/buffer.rs",
             "runtime/src/engine/ort/library.rs",
+            "runtime/src/engine/ort/norm.rs",
+            "runtime/src/engine/ort/norm/tests.rs",
+            "runtime/src/engine/ort/open.rs",
             "runtime/src/engine/ort/stop.rs",
             "runtime/src/engine/ort/values.rs"
         ]
@@ -176,6 +180,12 @@ fn foreign_libraries_are_named_in_one_file_each() {
     assert_eq!(
         naming(&["tract_onnx", "tract_linalg", "tract_core"]),
         ["runtime/src/engine/tract.rs"]
+    );
+    let cuda = naming(&["cudarc"]);
+    assert!(
+        cuda.iter()
+            .all(|name| name.starts_with("runtime/src/engine/gpu")),
+        "{cuda:?}"
     );
     assert_eq!(
         naming(&["backend::Capture", "capture_scope", "GraphIr"]),

@@ -83,6 +83,8 @@ pub struct Tried {
     pub conv_search: Option<ConvSearch>,
     /// Whether launches are recorded in a CUDA graph and replayed.
     pub graph: bool,
+    /// Whether normalisation is our own.
+    pub own_norm: bool,
     /// The library.
     pub library: PathBuf,
     /// The engine's name and version.
@@ -130,12 +132,19 @@ pub fn tune(
                     let row = Tried::new(options, device, precision, threads, search);
                     rows.push(patch.attempt(model, options, row, progress));
                 }
-                // A graph saves launches, whichever the convolutions; it takes one shape only.
-                let fastest = fastest_on_cuda(&rows[tried..]);
-                if let Some(row) = fastest.filter(|_| !model.batches()) {
+                let Some(fastest) = fastest_on_cuda(&rows[tried..]) else {
+                    continue;
+                };
+                let search = fastest.conv_search;
+                // Whichever the convolutions. A graph takes one shape only.
+                for (graph, own_norm) in [(true, false), (false, true), (true, true)] {
+                    if graph && model.batches() {
+                        continue;
+                    }
                     let row = Tried {
-                        graph: true,
-                        ..Tried::new(options, device, precision, threads, row.conv_search)
+                        graph,
+                        own_norm,
+                        ..Tried::new(options, device, precision, threads, search)
                     };
                     rows.push(patch.attempt(model, options, row, progress));
                 }
@@ -193,6 +202,7 @@ impl Patch {
                 // Anything but none: what is remembered must not decide what is measured.
                 conv_search: Some(row.conv_search.unwrap_or_default()),
                 graph: Some(row.graph),
+                own_norm: Some(row.own_norm),
                 ..CudaOptions::default()
             },
             ..EngineOptions::default()
@@ -278,6 +288,7 @@ impl Tried {
             threads: threads.get(),
             conv_search,
             graph: false,
+            own_norm: false,
             library: options.library.clone(),
             engine: None,
             open_s: None,
@@ -315,6 +326,7 @@ impl Tried {
             threads: self.threads,
             conv_search: self.conv_search,
             graph: self.graph,
+            own_norm: self.own_norm,
             library: absolute(&self.library),
             version: record::library_version(&self.library),
             median_ms: self.median_ms?,
@@ -343,6 +355,7 @@ mod tests {
             threads: 2,
             conv_search: None,
             graph: false,
+            own_norm: false,
             library: "lib".into(),
             engine: None,
             open_s: None,

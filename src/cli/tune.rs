@@ -318,11 +318,14 @@ fn rows(tried: &[Tried]) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// The search of convolutions, and whether its launches are recorded.
+/// The search of convolutions, whether launches are recorded, and whose normalisation it is.
 fn convolutions(row: &Tried) -> String {
     match row.conv_search {
-        Some(search) if row.graph => format!("{search}, graph"),
-        Some(search) => search.to_string(),
+        Some(search) => {
+            let graph = if row.graph { ", graph" } else { "" };
+            let norm = if row.own_norm { ", own norm" } else { "" };
+            format!("{search}{graph}{norm}")
+        }
         None => "-".to_owned(),
     }
 }

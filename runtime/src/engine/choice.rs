@@ -27,7 +27,8 @@ impl Choice {
         let open = options.device == Device::Auto
             || options.precision == Precision::Auto
             || options.cuda.conv_search.is_none()
-            || options.cuda.graph.is_none();
+            || options.cuda.graph.is_none()
+            || options.cuda.own_norm.is_none();
         let (mut remembered, note) = match cache_folder() {
             Some(cache) if open => {
                 Tunings::in_cache(&cache).recall(&model.manifest().weights_sha256, &Machine::this())
@@ -68,6 +69,7 @@ impl Choice {
                     .conv_search
                     .is_none_or(|search| row.conv_search == Some(search))
                 && options.cuda.graph.is_none_or(|graph| row.graph == graph)
+                && options.cuda.own_norm.is_none_or(|own| row.own_norm == own)
                 && options
                     .threads
                     .is_none_or(|threads| row.threads == threads.get())
@@ -83,6 +85,7 @@ impl Choice {
         let mut cuda = options.cuda.clone();
         cuda.conv_search = cuda.conv_search.or(best.and_then(|row| row.conv_search));
         cuda.graph = cuda.graph.or(best.map(|row| row.graph));
+        cuda.own_norm = cuda.own_norm.or(best.map(|row| row.own_norm));
         let remembered_threads = best.and_then(|row| NonZeroUsize::new(row.threads));
         Choice {
             device: best.map_or(options.device, |row| row.device),
@@ -131,6 +134,7 @@ mod tests {
             threads,
             conv_search: None,
             graph: false,
+            own_norm: false,
             library: format!("lib-{}", device.flavour()).into(),
             version: "1.0".to_owned(),
             median_ms,
@@ -173,11 +177,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_for_cuda_is_its_search_and_its_graph_too() {
+    fn what_is_remembered_for_cuda_is_how_it_runs_there_too() {
         let search = Some(crate::ConvSearch::Heuristic);
         let slower = row(Device::Cuda(0), Precision::F32, 2, 2.0);
         let mut best = row(Device::Cuda(0), Precision::F32, 2, 1.0);
-        (best.conv_search, best.graph) = (search, true);
+        (best.conv_search, best.graph, best.own_norm) = (search, true, true);
         let rows = [slower, best];
         let mut options = EngineOptions {
             device: Device::Cuda(0),
@@ -185,10 +189,13 @@ mod tests {
         };
         let chosen = |options: &EngineOptions| {
             let cuda = Choice::from_remembered(&rows, options, &|_| true).cuda;
-            (cuda.conv_search, cuda.graph)
+            (cuda.conv_search, cuda.graph, cuda.own_norm)
         };
-        assert_eq!(chosen(&options), (search, Some(true)));
+        assert_eq!(chosen(&options), (search, Some(true), Some(true)));
         options.cuda.graph = Some(false);
-        assert_eq!(chosen(&options), (None, Some(false)));
+        assert_eq!(chosen(&options), (None, Some(false), Some(false)));
+        options.cuda.graph = None;
+        options.cuda.own_norm = Some(false);
+        assert_eq!(chosen(&options), (None, Some(false), Some(false)));
     }
 }

@@ -28,6 +28,10 @@ pub struct CudaOptions {
     /// on the GPU for it. The whole network must run there, or opening it fails, and it runs on
     /// inputs of one shape only: more windows, or fewer, than in the first run are an error.
     pub graph: Option<bool>,
+    /// Whether CUDA normalises with an operation of our own instead of ONNX Runtime's, and convolves
+    /// with channels last where that is on tensor cores; what `uniseg tune` remembers, else not. A
+    /// graph that has no place for it, or does not open with it, runs without, with a note.
+    pub own_norm: Option<bool>,
     /// Whether the arena grows by what is asked for, instead of doubling: less memory, slower to
     /// grow.
     pub tight_arena: bool,

@@ -12,7 +12,7 @@ const NAMES: [&str; 6] = [
     "libcudart",
     "libcublas",
     "libcublasLt",
-    "libcufft",
+    "libcurand",
     "libcudnn",
 ];
 

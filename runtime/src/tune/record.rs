@@ -30,6 +30,9 @@ pub struct Tuned {
     /// Whether launches are recorded in a CUDA graph; files from before it was tried do not say.
     #[serde(default)]
     pub graph: bool,
+    /// Whether normalisation is our own; files from before there was one do not say.
+    #[serde(default)]
+    pub own_norm: bool,
     /// The library of ONNX Runtime.
     pub library: PathBuf,
     /// The library's size in bytes and its version, to see that it was replaced.
@@ -184,6 +187,7 @@ mod tests {
             threads: 2,
             conv_search: Some(ConvSearch::Heuristic),
             graph: true,
+            own_norm: false,
             library: library.to_owned(),
             version: library_version(library),
             median_ms: 3.25,

@@ -50,14 +50,17 @@ fn close(found: &Tensor, expected: &Tensor, bound: f32) {
 fn gpu_gives_what_the_processor_does() {
     let model = whole();
     let mut cpu = open(&model, Device::Cpu, CudaOptions::default());
-    for (tf32, graph, bound) in [
-        (false, false, 1e-5),
-        (true, false, 5e-3),
-        (false, true, 1e-5),
-        (true, true, 5e-3),
+    for (own_norm, tf32, graph, bound) in [
+        (false, false, false, 1e-5),
+        (false, false, true, 1e-5),
+        (true, false, false, 1e-5),
+        (true, true, false, 5e-3),
+        (true, false, true, 1e-5),
+        (true, true, true, 5e-3),
     ] {
         let cuda = CudaOptions {
             tf32,
+            own_norm: Some(own_norm),
             graph: Some(graph),
             ..CudaOptions::default()
         };

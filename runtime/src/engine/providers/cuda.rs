@@ -67,6 +67,7 @@ mod tests {
             conv_search: Some(ConvSearch::Exhaustive),
             tf32: true,
             graph: Some(true),
+            own_norm: None,
             tight_arena: true,
             engine_cache: None,
         };
