@@ -30,6 +30,7 @@ mod verify;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uniseg_onnx::Task;
 use uniseg_runtime::{ConvSearch, CudaOptions, Device, EngineKind, EngineOptions, Precision};
@@ -192,6 +193,16 @@ impl EngineArgs {
     /// Keeps resampling and averaging to `--threads` as well; to be called before any work.
     fn limit_threads(&self) {
         self.run.limit_threads();
+    }
+
+    /// Refuses calls of up to `batch` windows where each is a recording's replay, which takes always
+    /// as many as were recorded.
+    fn check_batch(&self, batch: NonZeroUsize) -> anyhow::Result<()> {
+        ensure!(
+            batch.get() == 1 || self.cuda_graph != Some(true),
+            "--cuda-graph records the launches of one window: leave out --batch {batch}"
+        );
+        Ok(())
     }
 
     fn options(&self, kind: EngineKind) -> EngineOptions {

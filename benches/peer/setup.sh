@@ -1,5 +1,5 @@
 # Sourced by the scripts beside this folder, with $out set: $UNISEG, a built program, and $PYTHON,
-# one with PyTorch for the CPU and what else the peers need; both can be given.
+# one with PyTorch and what else the peers need; both can be given.
 mkdir -p "$out"
 if [ -z "${UNISEG:-}" ]; then
     cargo build --release --workspace --quiet

@@ -149,16 +149,18 @@ impl Pieces {
         let network = self.main.manifest().network.clone();
         let batches = self.main.batches();
         drop(self.main);
-        let encoder = open_engine(&encoder, options)?.engine;
+        let encoder = open_engine(&encoder, options)?;
+        let mut notes: Vec<String> = decoder.note.into_iter().chain(encoder.note).collect();
+        notes.dedup();
         Ok(Engines {
-            encoder_on: encoder.computed_on(),
+            encoder_on: encoder.engine.computed_on(),
             predictor: Box::new(PairedModel {
-                encoder,
+                encoder: encoder.engine,
                 decoder: decoder.engine,
                 network,
                 batches,
             }),
-            note: decoder.note,
+            note: (!notes.is_empty()).then(|| notes.join("; ")),
         })
     }
 }

@@ -315,6 +315,11 @@ impl Tried {
         ))
     }
 
+    /// How it ran on CUDA; see [`Tuned::on_cuda`].
+    pub fn on_cuda(&self) -> Option<String> {
+        record::on_cuda(self.conv_search, self.graph, self.own_norm)
+    }
+
     /// What is remembered of a row, if it passed.
     pub fn tuned(&self) -> Option<Tuned> {
         if self.failure.is_some() {

@@ -276,10 +276,15 @@ impl Findings {
         for tuned in &self.tuned {
             let digest: String = tuned.weights_sha256.chars().take(12).collect();
             let text = match (&tuned.fastest, &tuned.problem) {
-                (Some(best), _) => format!(
-                    "{} {} {} thread(s), {:.0} ms a window",
-                    best.device, best.precision, best.threads, best.median_ms
-                ),
+                (Some(best), _) => {
+                    let how = best
+                        .on_cuda()
+                        .map_or(String::new(), |how| format!(", {how}"));
+                    format!(
+                        "{} {} {} thread(s){how}, {:.0} ms a window",
+                        best.device, best.precision, best.threads, best.median_ms
+                    )
+                }
                 (None, problem) => problem.clone().unwrap_or_default(),
             };
             row(&format!("tuned {digest}"), text);

@@ -108,6 +108,7 @@ pub(crate) struct Segment {
 
 pub(super) fn run(command: Segment) -> anyhow::Result<Outcome> {
     command.engine_args.limit_threads();
+    command.engine_args.check_batch(command.batch)?;
     allocator::give_back_large_blocks();
     let pieces = Pieces::open(&command.model)?;
     if let [input] = command.images.as_slice()

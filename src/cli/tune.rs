@@ -15,7 +15,8 @@ use crate::report;
 
 /// Find what computes a model fastest on this machine, and remember it
 ///
-/// Tries every device, precision and number of threads with every ONNX Runtime that is found:
+/// Tries every device, precision and number of threads with every ONNX Runtime that is found, on
+/// CUDA also every search of convolutions, CUDA graphs and our own normalisation:
 /// opens the model, compares one random window with the cpu's result, and times the next ones.
 /// f32 passes if logits agree within 1e-3 of the largest and labels in 99.9 % of the voxels; bf16,
 /// f16 and int8 if logits agree within 0.1 and labels in 99.5 %. The fastest that passes is what
@@ -274,8 +275,8 @@ impl Tune {
 
 fn line(row: &Tried) -> String {
     let mut what = format!("{} {} {} thread(s)", row.device, row.precision, row.threads);
-    if row.conv_search.is_some() {
-        what += &format!(", {}", convolutions(row));
+    if let Some(how) = row.on_cuda() {
+        what += &format!(", {how}");
     }
     match (&row.failure, row.median_ms) {
         (Some(failure), _) => format!("{what}: {failure}"),
@@ -289,7 +290,7 @@ fn rows(tried: &[Tried]) -> Vec<Vec<String>> {
         "device",
         "precision",
         "threads",
-        "conv search",
+        "on cuda",
         "open s",
         "window ms",
         "max rel",
@@ -303,7 +304,7 @@ fn rows(tried: &[Tried]) -> Vec<Vec<String>> {
             row.device.to_string(),
             row.precision.to_string(),
             row.threads.to_string(),
-            convolutions(row),
+            row.on_cuda().unwrap_or_else(|| "-".to_owned()),
             number(row.open_s, |s| format!("{s:.1}")),
             number(row.median_ms, |ms| format!("{ms:.0}")),
             number(row.max_rel, |rel| format!("{rel:.1e}")),
@@ -316,18 +317,6 @@ fn rows(tried: &[Tried]) -> Vec<Vec<String>> {
     std::iter::once(heading.map(str::to_owned).to_vec())
         .chain(tried.iter().map(row))
         .collect()
-}
-
-/// The search of convolutions, whether launches are recorded, and whose normalisation it is.
-fn convolutions(row: &Tried) -> String {
-    match row.conv_search {
-        Some(search) => {
-            let graph = if row.graph { ", graph" } else { "" };
-            let norm = if row.own_norm { ", own norm" } else { "" };
-            format!("{search}{graph}{norm}")
-        }
-        None => "-".to_owned(),
-    }
 }
 
 fn name(path: &Path) -> String {

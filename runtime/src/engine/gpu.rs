@@ -7,9 +7,12 @@
 mod kernels;
 mod locked;
 
-use std::{ffi::c_void, ptr::NonNull, sync::Arc};
+use std::{ptr::NonNull, sync::Arc};
 
-use cudarc::driver::{CudaContext, result, sys::CUresult};
+use cudarc::driver::{
+    CudaContext, result,
+    sys::{CUresult, is_culib_present},
+};
 
 pub(super) use cudarc::driver::DriverError;
 pub(super) use kernels::{Kernel, Kernels, Launch, Scratch};
@@ -21,13 +24,24 @@ pub(super) struct Gpu(Arc<CudaContext>);
 
 #[expect(
     unsafe_code,
-    reason = "the driver copies between addresses, of which it knows neither lengths nor owners"
+    reason = "the driver is loaded, and hands out memory as addresses"
 )]
 impl Gpu {
-    /// The GPU of this index, in the driver's order. The driver must be there: opening a session on
-    /// CUDA has shown it.
-    pub(super) fn open(index: u32) -> Result<Gpu, DriverError> {
-        CudaContext::new(index as usize).map(Gpu)
+    /// The GPU of this index, in the driver's order.
+    ///
+    /// Errors: why there is none.
+    pub(super) fn open(index: u32) -> Result<Gpu, String> {
+        // SAFETY: the driver's own start, if it has one, is all that runs.
+        if !unsafe { is_culib_present() } {
+            return Err("no NVIDIA driver (libcuda) is on the loader's path".to_owned());
+        }
+        let context = CudaContext::new(index as usize).map_err(|error| error.to_string())?;
+        Ok(Gpu(context))
+    }
+
+    /// Returns when everything on this GPU that was begun in this process is done.
+    pub(super) fn wait(&self) -> Result<(), DriverError> {
+        self.0.synchronize()
     }
 
     /// `bytes` zeros that the device reads and writes without a detour.
@@ -39,35 +53,5 @@ impl Gpu {
         // SAFETY: the driver has just allocated so many bytes here, and nothing else points there.
         unsafe { start.write_bytes(0, bytes) };
         Ok(Locked::new(self.clone(), start, bytes))
-    }
-
-    /// Copies to the device, and returns when it is done.
-    ///
-    /// # Safety
-    ///
-    /// `device` must point to as many bytes on this GPU, which nothing reads or writes meanwhile.
-    pub(super) unsafe fn upload(
-        &self,
-        host: &[u8],
-        device: *mut c_void,
-    ) -> Result<(), DriverError> {
-        self.0.bind_to_thread()?;
-        // SAFETY: as the caller promises.
-        unsafe { result::memcpy_htod_sync(device.addr() as u64, host) }
-    }
-
-    /// Copies from the device, and returns when it is done.
-    ///
-    /// # Safety
-    ///
-    /// `device` must point to as many bytes on this GPU, which nothing writes meanwhile.
-    pub(super) unsafe fn download(
-        &self,
-        device: *const c_void,
-        host: &mut [u8],
-    ) -> Result<(), DriverError> {
-        self.0.bind_to_thread()?;
-        // SAFETY: as the caller promises.
-        unsafe { result::memcpy_dtoh_sync(host, device.addr() as u64) }
     }
 }

@@ -118,7 +118,6 @@ impl Choice {
             precision,
             threads: self.threads,
             cuda: &self.cuda,
-            channels_last: false,
         };
         let name = match (device, precision) {
             (_, Precision::F32) => format!("{NAME} {} ({device})", loaded.version),
@@ -223,10 +222,15 @@ impl Engine for OrtEngine {
             ..
         } = self;
         if let Some(bound) = bound {
-            let done = guard(name, || {
-                bound.lend(session, &stop.run_options, values, inputs, each)
+            guard(name, || {
+                let run = bound.run(session, &stop.run_options, values, inputs);
+                run.map_err(|source| stop.error(name, source))
             })?;
-            return done.map_err(|source| stop.error(name, source));
+            for output in bound.outputs() {
+                let (output_name, view) = output.map_err(|source| stop.error(name, source))?;
+                each(output_name, view)?;
+            }
+            return Ok(());
         }
         let (engine, stop) = (&**name, &*stop);
         let outputs = guard(engine, || {
@@ -274,7 +278,6 @@ fn bound_engine(model: &Model, options: &EngineOptions) -> OrtEngine {
         precision: Precision::F32,
         threads: crate::thread_count(options.threads),
         cuda: &options.cuda,
-        channels_last: false,
     };
     let session = open::builder(&loaded, &request, false, options.lean)
         .unwrap()

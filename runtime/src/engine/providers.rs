@@ -29,8 +29,9 @@ pub struct CudaOptions {
     /// inputs of one shape only: more windows, or fewer, than in the first run are an error.
     pub graph: Option<bool>,
     /// Whether CUDA normalises with an operation of our own instead of ONNX Runtime's, and convolves
-    /// with channels last where that is on tensor cores; what `uniseg tune` remembers, else not. A
-    /// graph that has no place for it, or does not open with it, runs without, with a note.
+    /// with channels last where that is on tensor cores; what `uniseg tune` remembers, else not. One
+    /// that was asked for is used, or it is an error; a remembered one that does not open any more
+    /// is left, with a note.
     pub own_norm: Option<bool>,
     /// Whether the arena grows by what is asked for, instead of doubling: less memory, slower to
     /// grow.
@@ -46,16 +47,19 @@ pub(super) struct Request<'a> {
     pub(super) precision: Precision,
     pub(super) threads: usize,
     pub(super) cuda: &'a CudaOptions,
-    /// Whether CUDA's convolutions work with channels last.
-    pub(super) channels_last: bool,
 }
 
 impl Request<'_> {
-    /// Whether CUDA's convolutions are faster with channels last: those on tensor cores, which do
-    /// not compute in f32 (9.6 instead of 14.2 ms for those of a window in TensorFloat-32 on an
-    /// H200, but 50.6 instead of 46.6 in f32).
-    pub(super) fn wants_channels_last(&self) -> bool {
-        self.precision != Precision::F32 || self.cuda.tf32
+    /// Whether CUDA normalises with an operation of our own.
+    pub(super) fn own_norm(&self) -> bool {
+        self.cuda.own_norm == Some(true)
+    }
+
+    /// Whether CUDA's convolutions work with channels last: where they are on tensor cores, which do
+    /// not compute in f32, and the norms between them can take it. On an H200 the convolutions of a
+    /// window take 9.6 instead of 14.2 ms in TensorFloat-32, but 51 instead of 47 in f32.
+    pub(super) fn channels_last(&self) -> bool {
+        self.own_norm() && (self.precision != Precision::F32 || self.cuda.tf32)
     }
 
     /// Whether runs are recorded in a CUDA graph and replayed.
@@ -177,7 +181,6 @@ mod tests {
             precision: Precision::F32,
             threads: 1,
             cuda: &cuda,
-            channels_last: false,
         };
         let found = providers(&request);
         let [Provider::TensorRt(first), Provider::Cuda(second)] = &found[..] else {

@@ -41,7 +41,7 @@ impl Keeping {
                     _ => F32,
                 },
             },
-            // What a GPU has of its own is not counted apart: none was at hand to measure one.
+            // What a GPU has of its own is not counted apart: it was never measured.
             Device::Auto | Device::Cpu | Device::Cuda(_) | Device::TensorRt(_) => Keeping::Apart,
         }
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::search::system_folders;
 
-/// What ONNX Runtime's CUDA provider loads: the driver's part, CUDA's and cuDNN's.
+/// What ONNX Runtime's CUDA provider loads, as 1.31 does: the driver's part, CUDA's and cuDNN's.
 const NAMES: [&str; 6] = [
     "libcuda",
     "libcudart",

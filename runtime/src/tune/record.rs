@@ -41,6 +41,20 @@ pub struct Tuned {
     pub median_ms: f64,
 }
 
+impl Tuned {
+    /// How it runs on CUDA, as in `heuristic, graph, own norm`; nothing elsewhere.
+    pub fn on_cuda(&self) -> Option<String> {
+        on_cuda(self.conv_search, self.graph, self.own_norm)
+    }
+}
+
+/// The search of convolutions, whether launches are recorded, and whose normalisation it is.
+pub(super) fn on_cuda(search: Option<ConvSearch>, graph: bool, own_norm: bool) -> Option<String> {
+    let graph = if graph { ", graph" } else { "" };
+    let norm = if own_norm { ", own norm" } else { "" };
+    search.map(|search| format!("{search}{graph}{norm}"))
+}
+
 #[derive(Default, Serialize, Deserialize)]
 struct File {
     version: u32,

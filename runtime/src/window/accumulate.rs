@@ -1,6 +1,10 @@
 //! The weighted means of overlapping windows, kept only where later windows can still touch them.
 
-use ndarray::{Array3, Array4, ArrayView3, ArrayView4, ArrayViewMut3, ArrayViewMut4, Axis, Zip, s};
+use std::{collections::VecDeque, ops::Range};
+
+use ndarray::{
+    Array2, Array3, Array4, ArrayView2, ArrayView3, ArrayView4, ArrayViewMut2, Axis, Zip, s,
+};
 use rayon::prelude::*;
 
 use super::plan::Window;
@@ -12,10 +16,11 @@ use super::plan::Window;
 /// is that of a window, not of the volume. The sums are f32 as in nnU-Net v1 and are made in its
 /// order, so that near-ties fall the same way.
 pub(super) struct Accumulator {
-    /// For each task, (class, z, y, x).
-    sums: Vec<Array4<f32>>,
-    /// (z, y, x).
-    weight: Array3<f32>,
+    /// For each task its planes, (class, y, x): those that are done leave in front, and come back
+    /// behind, empty.
+    sums: Vec<VecDeque<Array3<f32>>>,
+    /// For each plane, (y, x).
+    weights: VecDeque<Array2<f32>>,
     /// Plane of the volume that lies at index 0.
     first: usize,
 }
@@ -29,12 +34,10 @@ impl Accumulator {
         plane: [usize; 2],
     ) -> Accumulator {
         let [y, x] = plane;
+        let planes = |classes| (0..depth).map(|_| Array3::zeros((classes, y, x))).collect();
         Accumulator {
-            sums: classes
-                .into_iter()
-                .map(|classes| Array4::zeros((classes, depth, y, x)))
-                .collect(),
-            weight: Array3::zeros((depth, y, x)),
+            sums: classes.into_iter().map(planes).collect(),
+            weights: (0..depth).map(|_| Array2::zeros((y, x))).collect(),
             first: 0,
         }
     }
@@ -52,20 +55,19 @@ impl Accumulator {
         let [z, y, x] = window.patch.clone();
         let probabilities = probabilities.slice_move(s![.., z, y, x]);
         let importance = in_patch(window, importance);
-        let mut sum = self.sum_at(window, task);
-        // ndarray's own rayon support would pull in a second feature set; slabs collected into a
+        let [z, y, x] = self.kept(window);
+        // ndarray's own rayon support would pull in a second feature set; planes collected into a
         // vector are enough.
-        let slabs: Vec<_> = sum
-            .axis_iter_mut(Axis(1))
+        let planes: Vec<_> = self.sums[task]
+            .range_mut(z)
             .zip(probabilities.axis_iter(Axis(1)))
-            .zip(importance.axis_iter(Axis(0)))
+            .zip(importance.outer_iter())
             .collect();
-        slabs
+        planes
             .into_par_iter()
-            .for_each(|((mut sum, probabilities), importance)| {
-                for (mut sum, probability) in sum
-                    .axis_iter_mut(Axis(0))
-                    .zip(probabilities.axis_iter(Axis(0)))
+            .for_each(|((sums, probabilities), importance)| {
+                let mut sums = sums.slice_mut(s![.., y.clone(), x.clone()]);
+                for (mut sum, probability) in sums.outer_iter_mut().zip(probabilities.outer_iter())
                 {
                     Zip::from(&mut sum)
                         .and(&probability)
@@ -77,18 +79,22 @@ impl Accumulator {
 
     /// Adds the weight of a window that was, or will be, added for every task.
     pub(super) fn weigh(&mut self, window: &Window, importance: ArrayView3<'_, f32>) {
+        let importance = in_patch(window, importance);
         let [z, y, x] = self.kept(window);
-        let mut weight = self.weight.slice_mut(s![z, y, x]);
-        weight += &in_patch(window, importance);
+        let weights = self.weights.range_mut(z).map(|weight| weight.view_mut());
+        add_importance(weights, importance, y, x);
     }
 
     /// Adds a window that holds nothing but background for any task, its weight too: the first
     /// class has probability 1.
     pub(super) fn add_background(&mut self, window: &Window, importance: ArrayView3<'_, f32>) {
-        for task in 0..self.sums.len() {
-            let mut sum = self.sum_at(window, task);
-            let mut background = sum.index_axis_mut(Axis(0), 0);
-            background += &in_patch(window, importance);
+        let [z, y, x] = self.kept(window);
+        for sums in &mut self.sums {
+            let background = sums
+                .range_mut(z.clone())
+                .map(|classes| classes.index_axis_mut(Axis(0), 0));
+            let importance = in_patch(window, importance);
+            add_importance(background, importance, y.clone(), x.clone());
         }
         self.weigh(window, importance);
     }
@@ -105,54 +111,66 @@ impl Accumulator {
         end: usize,
         mut sink: impl FnMut(usize, usize, Array4<f32>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let depth = self.weight.len_of(Axis(0));
-        let count = end.saturating_sub(self.first).min(depth);
+        let count = end.saturating_sub(self.first).min(self.weights.len());
         if count == 0 {
             return Ok(());
         }
-        for (task, sum) in self.sums.iter_mut().enumerate() {
-            let means = means(sum.view(), self.weight.view(), count);
-            for mut class in sum.outer_iter_mut() {
-                move_up(&mut class, count);
-            }
+        for (task, sums) in self.sums.iter_mut().enumerate() {
+            let means = means(sums, &self.weights, count);
+            sums.rotate_left(count);
             sink(task, self.first, means)?;
         }
-        move_up(&mut self.weight.view_mut(), count);
+        let done: Vec<_> = self.weights.range_mut(..count).collect();
+        done.into_par_iter().for_each(|weight| weight.fill(0.0));
+        self.weights.rotate_left(count);
         self.first += count;
         Ok(())
     }
 
-    /// The sums of a task at the window's voxels.
-    fn sum_at(&mut self, window: &Window, task: usize) -> ArrayViewMut4<'_, f32> {
-        let [z, y, x] = self.kept(window);
-        self.sums[task].slice_mut(s![.., z, y, x])
-    }
-
     /// Where the window's voxels are kept.
-    fn kept(&self, window: &Window) -> [std::ops::Range<usize>; 3] {
+    fn kept(&self, window: &Window) -> [Range<usize>; 3] {
         let [z, y, x] = window.volume.clone();
         [z.start - self.first..z.end - self.first, y, x]
     }
 }
 
-/// The weighted means of the first `count` planes.
-fn means(sum: ArrayView4<'_, f32>, weight: ArrayView3<'_, f32>, count: usize) -> Array4<f32> {
-    let (classes, _, y, x) = sum.dim();
+/// Adds the importance (z, y, x) to planes (y, x) that it lies over from `y` and `x` on.
+fn add_importance<'a>(
+    planes: impl Iterator<Item = ArrayViewMut2<'a, f32>>,
+    importance: ArrayView3<'_, f32>,
+    y: Range<usize>,
+    x: Range<usize>,
+) {
+    let planes: Vec<(_, ArrayView2<'_, f32>)> = planes.zip(importance.outer_iter()).collect();
+    planes.into_par_iter().for_each(|(plane, importance)| {
+        let mut plane = plane.slice_move(s![y.clone(), x.clone()]);
+        plane += &importance;
+    });
+}
+
+/// The weighted means of the first `count` planes, which are empty afterwards.
+fn means(
+    sums: &mut VecDeque<Array3<f32>>,
+    weights: &VecDeque<Array2<f32>>,
+    count: usize,
+) -> Array4<f32> {
+    let (classes, y, x) = sums.front().map_or((0, 0, 0), Array3::dim);
     let mut means = Array4::zeros((classes, count, y, x));
     let planes: Vec<_> = means
         .axis_iter_mut(Axis(1))
-        .zip(sum.axis_iter(Axis(1)))
-        .zip(weight.axis_iter(Axis(0)))
+        .zip(sums.range_mut(..count))
+        .zip(weights)
         .collect();
     planes
         .into_par_iter()
-        .for_each(|((mut mean, sum), weight)| {
-            for (mut mean, sum) in mean.outer_iter_mut().zip(sum.outer_iter()) {
+        .for_each(|((mut means, sums), weight)| {
+            for (mut mean, sum) in means.outer_iter_mut().zip(sums.outer_iter()) {
                 Zip::from(&mut mean)
                     .and(&sum)
-                    .and(&weight)
+                    .and(weight)
                     .for_each(|mean, sum, weight| *mean = sum / weight);
             }
+            sums.fill(0.0);
         });
     means
 }
@@ -160,20 +178,6 @@ fn means(sum: ArrayView4<'_, f32>, weight: ArrayView3<'_, f32>, count: usize) ->
 fn in_patch<'a>(window: &Window, importance: ArrayView3<'a, f32>) -> ArrayView3<'a, f32> {
     let [z, y, x] = window.patch.clone();
     importance.slice_move(s![z, y, x])
-}
-
-/// Drops the first `count` planes and appends as many zeros.
-fn move_up(planes: &mut ArrayViewMut3<'_, f32>, count: usize) {
-    let depth = planes.len_of(Axis(0));
-    for z in 0..depth {
-        match z + count < depth {
-            true => {
-                let (mut to, from) = planes.multi_slice_mut((s![z, .., ..], s![z + count, .., ..]));
-                to.assign(&from);
-            }
-            false => planes.index_axis_mut(Axis(0), z).fill(0.0),
-        }
-    }
 }
 
 #[cfg(test)]

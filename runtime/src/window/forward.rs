@@ -209,10 +209,15 @@ impl<'a> Forward<'a> {
             for axis in flipped(flips) {
                 input.invert_axis(Axis(axis));
             }
-            input.fill(0.0);
-            input
-                .slice_mut(s![pz.clone(), py.clone(), px.clone()])
-                .assign(&channel.slice(s![z.clone(), y.clone(), x.clone()]));
+            let volume = channel.slice_move(s![z.clone(), y.clone(), x.clone()]);
+            let planes: Vec<_> = input.outer_iter_mut().enumerate().collect();
+            planes.into_par_iter().for_each(|(plane, mut input)| {
+                input.fill(0.0);
+                if pz.contains(&plane) {
+                    let volume = volume.index_axis(Axis(0), plane - pz.start);
+                    input.slice_mut(s![py.clone(), px.clone()]).assign(&volume);
+                }
+            });
         }
     }
 }

@@ -113,6 +113,7 @@ struct Row {
 impl BenchCase {
     pub(super) fn run(&self) -> anyhow::Result<Outcome> {
         self.engine_args.limit_threads();
+        self.engine_args.check_batch(self.batch)?;
         let files = Pieces::open(&self.model)?;
         let pieces = files.without_files();
         let model = pieces.model();

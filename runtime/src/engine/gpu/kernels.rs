@@ -49,7 +49,7 @@ unsafe impl Sync for Kernel {}
 pub(in crate::engine) struct Launch {
     pub(in crate::engine) blocks: (u32, u32, u32),
     pub(in crate::engine) threads: u32,
-    /// Null is the default stream.
+    /// The default stream if there is none.
     pub(in crate::engine) stream: Option<NonNull<c_void>>,
 }
 

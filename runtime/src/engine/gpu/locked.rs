@@ -1,8 +1,8 @@
 //! Memory of the host that the GPU reads and writes without a detour.
 
-use std::{ptr::NonNull, slice};
+use std::{ffi::c_void, ptr::NonNull, slice};
 
-use cudarc::driver::result;
+use cudarc::driver::{DriverError, result};
 
 use super::Gpu;
 
@@ -21,6 +21,31 @@ impl Locked {
     /// What [`Gpu::lock`] has allocated and filled.
     pub(super) fn new(gpu: Gpu, start: NonNull<u8>, bytes: usize) -> Locked {
         Locked { gpu, start, bytes }
+    }
+
+    /// Copies all of it to the device, and returns when it is done.
+    ///
+    /// # Safety
+    ///
+    /// `device` must point to as many bytes on the same GPU, which nothing reads or writes meanwhile.
+    pub(in crate::engine) unsafe fn upload(&self, device: *mut c_void) -> Result<(), DriverError> {
+        self.gpu.0.bind_to_thread()?;
+        // SAFETY: as the caller promises.
+        unsafe { result::memcpy_htod_sync(device.addr() as u64, self.bytes()) }
+    }
+
+    /// Fills all of it from the device, and returns when it is done.
+    ///
+    /// # Safety
+    ///
+    /// `device` must point to as many bytes on the same GPU, which nothing writes meanwhile.
+    pub(in crate::engine) unsafe fn download(
+        &mut self,
+        device: *const c_void,
+    ) -> Result<(), DriverError> {
+        self.gpu.0.bind_to_thread()?;
+        // SAFETY: as the caller promises.
+        unsafe { result::memcpy_dtoh_sync(self.bytes_mut(), device.addr() as u64) }
     }
 
     pub(in crate::engine) fn bytes(&self) -> &[u8] {

@@ -4,9 +4,10 @@
 //! CUDA graph needs. Tensors cross to the device and back through the host's pinned memory; outputs
 //! that another session takes never cross.
 //!
-//! Probabilities are still summed on the host: those of a window of the paper's network are 38 MB,
-//! about 2 ms over PCIe beside tens of ms for the window (estimates from bandwidths and operations,
-//! none measured). Sums on the device would take its memory and save little.
+//! Probabilities are still summed on the host: those of a window of the paper's network are 38 MB.
+//!
+//! The copies are the driver's own: `ort` copies between devices with sessions that it opens for it,
+//! which fails for page-locked memory since ONNX Runtime 1.23.
 
 mod buffer;
 
@@ -18,10 +19,7 @@ use ::ort::{
 
 use self::buffer::HostBuffer;
 use super::values::tensors;
-use crate::{
-    Device, RuntimeError, TensorView,
-    engine::{EachOutput, gpu::Gpu},
-};
+use crate::{Device, TensorView, TensorViewMut, engine::gpu::Gpu};
 
 /// Where the buffers of a session lie.
 pub(super) struct Memory {
@@ -45,11 +43,18 @@ impl Memory {
             AllocatorType::Device,
             MemoryType::Default,
         )?;
-        let gpu = Gpu::open(index).map_err(|error| ::ort::Error::new(error.to_string()))?;
+        let gpu = Gpu::open(index).map_err(::ort::Error::new)?;
         Ok(Some(Memory {
             device: Allocator::new(session, place)?,
             gpu: Some(gpu),
         }))
+    }
+
+    /// Waits for what a run that failed has left on the GPU: sessions wait for those that end well
+    /// only, and its operations may still write to memory that is given to others now.
+    fn settle(&self) {
+        // A GPU that cannot say so fails in the next run, too.
+        let _ = self.gpu.as_ref().map(Gpu::wait);
     }
 
     /// The host's memory in place of a GPU's: the same steps where there is none.
@@ -78,6 +83,8 @@ struct Buffers {
     inputs: Vec<Input>,
     /// By name, in the graph's order; made when an output is first read.
     outputs: Vec<(String, HostBuffer)>,
+    /// Whether a run has come to its end: a recording has these addresses in it from then on.
+    ran: bool,
 }
 
 /// What buffers are made for.
@@ -112,39 +119,36 @@ impl Bound {
         run_options: &RunOptions<NoSelectedOutputs>,
         inputs: &[(&str, TensorView<'_>)],
     ) -> ::ort::Result<SessionOutputs<'b>> {
-        let (buffers, _) = self.filled(session, &[], inputs)?;
-        session.run_binding_with_options(&buffers.binding, run_options)
+        let (buffers, memory) = self.filled(session, &[], inputs)?;
+        let outputs = session.run_binding_with_options(&buffers.binding, run_options);
+        let outputs = outputs.inspect_err(|_| memory.settle())?;
+        buffers.ran = true;
+        Ok(outputs)
     }
 
-    /// Runs the session on `inputs` and on what another session `held`; lends `each` output in the
-    /// host's memory.
-    ///
-    /// Errors: what the run says, as the inner result; what `each` says, as the outer one.
-    pub(super) fn lend(
+    /// Runs the session on `inputs` and on what another session `held`, and brings the outputs to
+    /// the host.
+    pub(super) fn run(
         &mut self,
         session: &mut Session,
         run_options: &RunOptions<NoSelectedOutputs>,
         held: &[(&str, DynTensor)],
         inputs: &[(&str, TensorView<'_>)],
-        each: &mut EachOutput<'_>,
-    ) -> Result<::ort::Result<()>, RuntimeError> {
-        let (buffers, memory) = match self.filled(session, held, inputs) {
-            Ok(filled) => filled,
-            Err(error) => return Ok(Err(error)),
-        };
+    ) -> ::ort::Result<()> {
+        let (buffers, memory) = self.filled(session, held, inputs)?;
         let found = buffers.read(memory, session, run_options);
         // What another session holds is not kept beyond the run.
         buffers.binding.clear_inputs();
-        if let Err(error) = found {
-            return Ok(Err(error));
-        }
-        for (name, output) in &mut buffers.outputs {
-            match output.view_mut() {
-                Ok(view) => each(name, view)?,
-                Err(error) => return Ok(Err(error)),
-            }
-        }
-        Ok(Ok(()))
+        buffers.ran |= found.is_ok();
+        found.inspect_err(|_| memory.settle())
+    }
+
+    /// The outputs of [`Bound::run`], in the graph's order.
+    pub(super) fn outputs(
+        &mut self,
+    ) -> impl Iterator<Item = ::ort::Result<(&str, TensorViewMut<'_>)>> {
+        let outputs = self.buffers.iter_mut().flat_map(|made| &mut made.outputs);
+        outputs.map(|(name, output)| Ok((name.as_str(), output.view_mut()?)))
     }
 
     /// The buffers for these inputs, with the inputs in them.
@@ -164,7 +168,8 @@ impl Bound {
             .map(|(name, tensor)| Slot::given(name, tensor));
         let taken = held.iter().map(|(name, value)| Slot::held(name, value));
         let slots: Vec<Slot> = given.chain(taken).collect();
-        if *graph && buffers.as_ref().is_some_and(|made| made.slots != slots) {
+        let recorded = buffers.as_ref().filter(|made| *graph && made.ran);
+        if recorded.is_some_and(|made| made.slots != slots) {
             return Err(::ort::Error::new(
                 "a recorded CUDA graph runs on inputs of one shape and at one place only",
             ));
@@ -239,6 +244,7 @@ impl Buffers {
             inputs: inputs.collect::<::ort::Result<_>>()?,
             outputs: Vec::new(),
             slots,
+            ran: false,
         })
     }
 

@@ -1,6 +1,8 @@
 //! On an NVIDIA GPU: `cargo test --workspace --lib -- --ignored gpu`, with ONNX Runtime for CUDA
 //! installed or in `ORT_DYLIB_PATH`.
 
+use std::sync::Mutex;
+
 use ndarray::{Array1, Array5};
 use uniseg_onnx::{IMAGE, TASK};
 
@@ -8,6 +10,9 @@ use crate::{
     CudaOptions, Device, Engine, EngineKind, EngineOptions, Model, Tensor, TensorView, open_engine,
     testing::graphs::{decoder, encoder, whole, windows},
 };
+
+/// One at a time: while one records a graph, no other may allocate on the GPU.
+static GPU: Mutex<()> = Mutex::new(());
 
 fn open(model: &Model, device: Device, cuda: CudaOptions) -> Box<dyn Engine> {
     let options = EngineOptions {
@@ -43,11 +48,11 @@ fn close(found: &Tensor, expected: &Tensor, bound: f32) {
     assert!(off <= bound, "{off}");
 }
 
-/// Channels first in f32, last in TensorFloat-32, with numbers of channels and voxels that no access
-/// of 16 bytes divides; recorded and not; one window and several.
+/// Channels first in f32, last in TensorFloat-32, recorded and not, one window and several.
 #[test]
 #[ignore = "needs an NVIDIA GPU"]
 fn gpu_gives_what_the_processor_does() {
+    let _alone = GPU.lock();
     let model = whole();
     let mut cpu = open(&model, Device::Cpu, CudaOptions::default());
     for (own_norm, tf32, graph, bound) in [
@@ -79,6 +84,7 @@ fn gpu_gives_what_the_processor_does() {
 #[test]
 #[ignore = "needs an NVIDIA GPU"]
 fn gpu_keeps_features_for_the_other_half() {
+    let _alone = GPU.lock();
     let mut cpu = open(&whole(), Device::Cpu, CudaOptions::default());
     let mut encoder = open(&encoder(), Device::Cuda(0), CudaOptions::default());
     let mut decoder = open(&decoder(), Device::Cuda(0), CudaOptions::default());

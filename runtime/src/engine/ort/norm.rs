@@ -1,8 +1,8 @@
 //! Instance normalisation and the leaky ReLU behind it as one operation of our own, on CUDA.
 //!
 //! ONNX Runtime's CUDA provider runs them one after another, the first of them through cuDNN's batch
-//! normalisation, in f32 whatever the network is stored in, and channels first only. Together that
-//! was half of a window's time on an H200 (`benches/against_pytorch_gpu.md`). [`kernel.cu`] reads the
+//! normalisation, in f32 whatever the network is stored in, and channels first only. In f16 that
+//! is half of a window's time on an H200 (`benches/against_pytorch_gpu.md`). [`kernel.cu`] reads the
 //! tensor twice and writes it once, in the type and layout that the convolutions around it have.
 //!
 //! The operation exists inside a session only: [`rewritten`] puts it into a copy of the graph when
@@ -23,7 +23,7 @@ use ::ort::{
     value::{DynTensor, DynTensorValueType, TensorElementType},
 };
 
-use self::launch::{Extents, Kernels};
+use self::launch::{Extents, NormKernels, Tensors};
 pub(super) use self::rewrite::rewritten;
 use crate::engine::gpu::Gpu;
 
@@ -50,7 +50,7 @@ pub(super) fn domain(gpu: &Gpu) -> ::ort::Result<OperatorDomain> {
     ] {
         domain = domain.add(NormActivation {
             element,
-            kernels: Kernels::of(gpu, &loaded, suffix).map_err(error)?,
+            kernels: NormKernels::of(gpu, &loaded, suffix).map_err(error)?,
         })?;
     }
     Ok(domain)
@@ -64,7 +64,7 @@ fn error(error: impl Display) -> ::ort::Error {
 /// bias are f32, one number for each channel.
 struct NormActivation {
     element: TensorElementType,
-    kernels: Kernels,
+    kernels: NormKernels,
 }
 
 impl Operator for NormActivation {
@@ -109,7 +109,7 @@ impl Operator for NormActivation {
 
 /// One node of a graph.
 struct NormKernel {
-    kernels: Kernels,
+    kernels: NormKernels,
     epsilon: f32,
     alpha: f32,
     channels_last: bool,
@@ -140,21 +140,23 @@ impl Kernel for NormKernel {
             .ok_or_else(missing)?
             .downcast::<DynTensorValueType>()?;
         let address = |value: &DynTensor| value.data_ptr().addr() as u64;
-        let tensors = launch::Tensors {
+        let tensors = Tensors {
             input: address(&tensor),
             output: address(&output),
             scale: address(&scale),
             bias: address(&bias),
         };
-        self.kernels
-            .launch(
-                extents,
-                tensors,
-                self.epsilon,
-                self.alpha,
-                context.stream()?,
-            )
-            .map_err(error)
+        let stream = context.stream()?;
+        let (epsilon, alpha) = (self.epsilon, self.alpha);
+        #[expect(unsafe_code, reason = "addresses are all that a kernel takes")]
+        // SAFETY: ONNX Runtime computes this operation on the session's GPU, in the session's one
+        // stream, and keeps its tensors until then; types are those it was registered for, and
+        // extents were checked above.
+        let launched = unsafe {
+            self.kernels
+                .launch(extents, tensors, epsilon, alpha, stream)
+        };
+        launched.map_err(error)
     }
 }
 

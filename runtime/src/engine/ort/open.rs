@@ -1,13 +1,12 @@
 //! How a session is opened: with which graph, which providers and which settings.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use ::ort::{
     ep::{
         self, ArbitrarilyConfigurableExecutionProvider, ExecutionProvider,
         ExecutionProviderDispatch,
     },
-    operator::OperatorDomain,
     session::{
         Session,
         builder::{GraphOptimizationLevel, SessionBuilder},
@@ -19,7 +18,7 @@ use super::{OrtEngine, binding::Memory, library::Loaded, norm};
 use crate::{
     Device, RuntimeError,
     engine::{
-        EngineOptions,
+        CudaOptions, EngineOptions,
         gpu::Gpu,
         memory::out_of_memory,
         providers::{self, Options, Provider, Request},
@@ -40,33 +39,41 @@ pub(super) fn session(
     available(loaded, request.device)?;
     let plain = Graph {
         bytes: Cow::Borrowed(bytes),
-        operations: None,
+        own_norm: None,
     };
-    let Device::Cuda(index) = request.device else {
-        return plain.open(name, loaded, request, options);
+    let index = match request.device {
+        Device::Cuda(index) if request.own_norm() => index,
+        _ => return plain.open(name, loaded, request, options),
     };
-    if request.cuda.own_norm != Some(true) {
-        return plain.open(name, loaded, request, options);
-    }
-    let with_channels = Request {
-        channels_last: request.wants_channels_last(),
-        ..*request
-    };
-    let fused = Graph::with_own_norm(bytes, index, with_channels.channels_last);
-    let why_not = match fused.map(|fused| fused.open(name, loaded, &with_channels, options)) {
+    let ours = Graph::with_own_norm(bytes, index, request.channels_last());
+    let why_not = match ours.map(|ours| ours.open(name, loaded, request, options)) {
         Ok(Err(error)) if !error.is_out_of_memory() => error.with_causes(),
         Ok(opened) => return opened,
         Err(why_not) => why_not,
     };
-    let opened = plain.open(name, loaded, request, options)?;
-    Ok(opened.with_note(format!("normalisation is left to ONNX Runtime: {why_not}")))
+    let reason = format!("normalisation of our own cannot be used: {why_not}");
+    if options.cuda.own_norm == Some(true) {
+        let device = request.device;
+        return Err(RuntimeError::DeviceUnavailable { device, reason });
+    }
+    // It was only remembered.
+    let without = CudaOptions {
+        own_norm: Some(false),
+        ..request.cuda.clone()
+    };
+    let request = Request {
+        cuda: &without,
+        ..*request
+    };
+    let opened = plain.open(name, loaded, &request, options)?;
+    Ok(opened.with_note(reason))
 }
 
 /// A graph as a session is opened with.
 struct Graph<'a> {
     bytes: Cow<'a, [u8]>,
-    /// Operations of ours that it uses.
-    operations: Option<Arc<OperatorDomain>>,
+    /// Where our own normalisation runs, if it uses that.
+    own_norm: Option<Gpu>,
 }
 
 impl Graph<'_> {
@@ -82,11 +89,10 @@ impl Graph<'_> {
         let model = model.map_err(|error| error.to_string())?;
         let model = norm::rewritten(&model, channels_last)
             .ok_or("the graph has no instance normalisation with fixed weights")?;
-        let gpu = Gpu::open(index).map_err(|error| error.to_string())?;
-        let operations = norm::domain(&gpu).map_err(|error| error.to_string())?;
+        let gpu = Gpu::open(index)?;
         Ok(Graph {
             bytes: Cow::Owned(uniseg_onnx::encode(&model).into()),
-            operations: Some(Arc::new(operations)),
+            own_norm: Some(gpu),
         })
     }
 
@@ -105,8 +111,8 @@ impl Graph<'_> {
         };
         let commit = |strict| -> Result<::ort::Result<Session>, RuntimeError> {
             let mut builder = builder(loaded, request, strict, options.lean)
-                .and_then(|builder| match &self.operations {
-                    Some(operations) => Ok(builder.with_operators(operations.clone())?),
+                .and_then(|builder| match &self.own_norm {
+                    Some(gpu) => Ok(builder.with_operators(norm::domain(gpu)?)?),
                     None => Ok(builder),
                 })
                 .map_err(|source| unavailable(loaded, request.device, &source.to_string()))?;

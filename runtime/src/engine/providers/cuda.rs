@@ -26,7 +26,7 @@ pub(super) fn options(request: &Request<'_>, index: u32) -> Options {
         ("arena_extend_strategy", arena.to_owned()),
         // Its own InstanceNormalization has channels first only, and would be wrapped in two
         // transpositions each: this goes with ours.
-        ("prefer_nhwc", switch(request.channels_last)),
+        ("prefer_nhwc", switch(request.channels_last())),
     ]
 }
 
@@ -41,7 +41,6 @@ mod tests {
             precision: Precision::F32,
             threads: 1,
             cuda,
-            channels_last: false,
         };
         options(&request, index)
     }

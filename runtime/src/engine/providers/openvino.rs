@@ -40,7 +40,6 @@ mod tests {
                 precision,
                 threads: 3,
                 cuda: &cuda,
-                channels_last: false,
             })
         };
         let expected = |hint: &str| {

@@ -48,7 +48,6 @@ mod tests {
             precision,
             threads: 1,
             cuda,
-            channels_last: false,
         };
         options(&request, 1)
     }

@@ -22,7 +22,7 @@ pub(super) struct HostBuffer {
 /// Where a [`HostBuffer`] lies.
 enum HostMemory {
     /// Where the GPU reads and writes itself.
-    Locked(Gpu, Locked),
+    Locked(Locked),
     /// Anywhere: the device is the host, too.
     Plain(Vec<u64>),
 }
@@ -40,7 +40,7 @@ impl HostBuffer {
         };
         Ok(HostBuffer {
             memory: match gpu {
-                Some(gpu) => HostMemory::Locked(gpu.clone(), gpu.lock(bytes).map_err(said)?),
+                Some(gpu) => HostMemory::Locked(gpu.lock(bytes).map_err(said)?),
                 None => HostMemory::Plain(vec![0; bytes.div_ceil(size_of::<u64>())]),
             },
             bytes,
@@ -106,10 +106,9 @@ impl HostBuffer {
     fn copy_to(&self, device: *mut c_void) -> ::ort::Result<()> {
         match &self.memory {
             // SAFETY: `check` has found a tensor of the same bytes on this session's GPU; the
-            // caller has borrowed it, and no run is on its way: each has ended when it returns.
-            HostMemory::Locked(gpu, memory) => {
-                unsafe { gpu.upload(memory.bytes(), device) }.map_err(said)
-            }
+            // caller has borrowed it, and no run is on its way: a session waits for each, and
+            // `Bound` for one that failed.
+            HostMemory::Locked(memory) => unsafe { memory.upload(device) }.map_err(said),
             HostMemory::Plain(memory) => {
                 // SAFETY: the same, in the host's memory; two allocations do not overlap.
                 unsafe {
@@ -127,9 +126,7 @@ impl HostBuffer {
         let bytes = self.bytes;
         match &mut self.memory {
             // SAFETY: as in `copy_to`.
-            HostMemory::Locked(gpu, memory) => {
-                unsafe { gpu.download(device, memory.bytes_mut()) }.map_err(said)
-            }
+            HostMemory::Locked(memory) => unsafe { memory.download(device) }.map_err(said),
             HostMemory::Plain(memory) => {
                 // SAFETY: as in `copy_to`.
                 unsafe {
@@ -150,7 +147,7 @@ impl HostBuffer {
             )));
         }
         let start = match &mut self.memory {
-            HostMemory::Locked(_, memory) => memory.bytes_mut().as_mut_ptr().cast::<T>(),
+            HostMemory::Locked(memory) => memory.bytes_mut().as_mut_ptr().cast::<T>(),
             HostMemory::Plain(memory) => memory.as_mut_ptr().cast::<T>(),
         };
         let shape = IxDyn(&self.shape);

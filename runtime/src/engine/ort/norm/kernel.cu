@@ -12,7 +12,7 @@
 // computed with as f32.
 //
 // kernel.ptx is made from this file by kernel.py, and has to be made again after every change. How
-// many blocks are launched is decided in ../norm.rs.
+// many blocks are launched is decided in launch.rs.
 
 typedef unsigned int u32;
 typedef unsigned long long u64;

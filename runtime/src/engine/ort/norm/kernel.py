@@ -5,6 +5,7 @@ capability 7.0, the oldest that ONNX Runtime's CUDA provider runs on; drivers co
 """
 
 import ctypes
+import hashlib
 import pathlib
 import sys
 
@@ -36,7 +37,10 @@ def main():
     nvrtc.nvrtcGetPTXSize(program, ctypes.byref(size))
     text = ctypes.create_string_buffer(size.value)
     nvrtc.nvrtcGetPTX(program, text)
-    (HERE / "kernel.ptx").write_bytes(text.value.rstrip() + b"\n")
+    # A test compares it with the source's.
+    digest = hashlib.sha256(source).hexdigest()
+    made = f"// kernel.cu, sha256 {digest}\n".encode() + text.value.rstrip() + b"\n"
+    (HERE / "kernel.ptx").write_bytes(made)
 
 
 main()

@@ -6,15 +6,18 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::engine::gpu::{self, DriverError, Gpu, Kernel, Launch, Scratch};
+use crate::engine::gpu::{DriverError, Gpu, Kernel, Kernels, Launch, Scratch};
 
 /// Threads of a block, as in kernel.cu.
 const THREADS: u32 = 256;
 /// Bytes that a thread reads at once, as in kernel.cu.
 const WIDE: u32 = 16;
-/// Blocks of a launch over a large tensor, as many as keep every multiprocessor of a large GPU busy,
-/// and few enough that each has some work for its start.
+/// Blocks of a launch over a large tensor with channels first, as many as keep every multiprocessor
+/// of a large GPU busy, and few enough that each has some work for its start.
 const BLOCKS: u64 = 4096;
+/// The same with channels last, where all blocks have a share in every channel: what one warp adds
+/// up then.
+const BLOCKS_LAST: u64 = 1024;
 /// Reads of a thread below which another block is not worth its start.
 const READS: u64 = 8;
 /// The most blocks along the second and third axis of a grid.
@@ -77,7 +80,12 @@ impl Extents {
                 ((self.items, columns.div_ceil(THREADS)), u64::from(rows))
             }
         };
-        let most = (BLOCKS / u64::from(beside.0 * beside.1)).max(1);
+        let all = if self.channels_last {
+            BLOCKS_LAST
+        } else {
+            BLOCKS
+        };
+        let most = (all / u64::from(beside.0 * beside.1)).max(1);
         let blocks = (self.size / (per_pass * READS)).clamp(1, most);
         (blocks as u32, beside.0, beside.1)
     }
@@ -97,9 +105,10 @@ pub(super) struct Tensors {
     pub(super) bias: u64,
 }
 
-/// The kernels for one type of element, and the room that they share: they run one after another.
+/// The kernels for one type of element, and room for what they hand over. All nodes of a session
+/// share it: it has one stream, in which they run one after another.
 #[derive(Clone)]
-pub(super) struct Kernels {
+pub(super) struct NormKernels {
     gpu: Gpu,
     bytes: u32,
     statistics: Kernel,
@@ -108,12 +117,12 @@ pub(super) struct Kernels {
     scratch: Arc<Mutex<Option<Scratch>>>,
 }
 
-impl Kernels {
+impl NormKernels {
     pub(super) fn of(
         gpu: &Gpu,
-        loaded: &Arc<gpu::Kernels>,
+        loaded: &Arc<Kernels>,
         suffix: &str,
-    ) -> Result<Kernels, DriverError> {
+    ) -> Result<NormKernels, DriverError> {
         let get = |name: &str| loaded.get(&format!("{name}_{suffix}"));
         let passes = |layout: &str| -> Result<_, DriverError> {
             Ok((
@@ -121,7 +130,7 @@ impl Kernels {
                 get(&format!("apply_{layout}"))?,
             ))
         };
-        Ok(Kernels {
+        Ok(NormKernels {
             gpu: gpu.clone(),
             bytes: if suffix == "f32" { 4 } else { 2 },
             statistics: get("statistics")?,
@@ -131,7 +140,17 @@ impl Kernels {
     }
 
     /// Puts the three kernels into `stream`.
-    pub(super) fn launch(
+    ///
+    /// # Safety
+    ///
+    /// `tensors` must lie on this GPU, input and output of `extents` and of the type of these
+    /// kernels, scale and bias of one f32 for each channel, all until the stream is done with them;
+    /// and `stream` must be one of this GPU's, and the same one in every call.
+    #[expect(
+        unsafe_code,
+        reason = "addresses alone say nothing about what lies there"
+    )]
+    pub(super) unsafe fn launch(
         &self,
         extents: Extents,
         tensors: Tensors,
@@ -145,14 +164,12 @@ impl Kernels {
         let shares = u64::from(planes) * u64::from(blocks) * 8;
         let needed = (shares + u64::from(planes) * 8) as usize;
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        if scratch.as_ref().is_none_or(|there| there.bytes() < needed) {
-            // The old one first: freeing waits for what still runs in it.
-            *scratch = None;
-            *scratch = Some(self.gpu.scratch(needed)?);
-        }
-        let Some(start) = scratch.as_ref().map(Scratch::address) else {
-            return Ok(());
+        let there = match scratch.take().filter(|there| there.bytes() >= needed) {
+            Some(there) => there,
+            // The old one is freed by now, which waited for what still ran in it.
+            None => self.gpu.scratch(needed)?,
         };
+        let start = scratch.insert(there).address();
         let (mut partial, mut found) = (start, start + shares);
         let Tensors {
             mut input,
@@ -185,8 +202,8 @@ impl Kernels {
             unsafe_code,
             reason = "a kernel's parameters are handed over by their addresses"
         )]
-        // SAFETY: types and order are those of kernel.cu; tensors and room belong to this node until
-        // the stream is done with it, and the room has space for so many blocks and channels.
+        // SAFETY: types and order are those of kernel.cu. The tensors are as the caller promises; the
+        // room has space for so many blocks and channels, and the next node writes it after this one.
         unsafe {
             let to = |value: *mut u64| value.cast::<c_void>();
             let (size, channels) = (to(&raw mut size), (&raw mut channels).cast());
@@ -260,7 +277,8 @@ mod tests {
                         channels_last,
                     };
                     let (blocks, beside, chunks) = extents.grid(bytes);
-                    assert!((1..=BLOCKS as u32).contains(&blocks));
+                    let most = if channels_last { BLOCKS_LAST } else { BLOCKS };
+                    assert!((1..=most as u32).contains(&blocks));
                     assert!(beside <= GRID && chunks <= GRID);
                     let covered = match (channels_last, extents.is_odd(bytes)) {
                         (false, _) => beside / 2,
@@ -273,3 +291,6 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod gpu_tests;

@@ -24,6 +24,12 @@ pub(in crate::engine::ort) fn rewritten(
     channels_last: bool,
 ) -> Option<ModelProto> {
     let graph = model.graph.as_ref()?;
+    // A graph inside a node may read any value of this one.
+    let nested = |attribute: &AttributeProto| attribute.g.is_some() || !attribute.graphs.is_empty();
+    let mut attributes = graph.node.iter().flat_map(|node| &node.attribute);
+    if attributes.any(nested) {
+        return None;
+    }
     let uses = Uses::of(graph);
     let found: Vec<Found<'_>> = (graph.node.iter().enumerate())
         .filter_map(|(place, node)| uses.found(place, node))
@@ -63,7 +69,7 @@ struct Uses<'a> {
     graph: &'a GraphProto,
     makers: HashMap<&'a str, usize>,
     readers: HashMap<&'a str, Vec<usize>>,
-    /// What leaves the graph, or is read in a way that is not looked into.
+    /// What leaves the graph.
     kept: HashSet<&'a str>,
     floats: HashSet<&'a str>,
 }
@@ -162,8 +168,12 @@ impl<'a> Uses<'a> {
             }
             _ => {}
         }
-        found.rank = self
-            .maker(found.input)
+        let maker = self.maker(found.input);
+        let before = maker
+            .filter(|(_, node)| is(node, "Cast"))
+            .and_then(|(_, cast)| self.maker(cast.input.first()?));
+        found.rank = before
+            .or(maker)
             .and_then(|(_, maker)| rank(self.graph, maker));
         Some(found)
     }

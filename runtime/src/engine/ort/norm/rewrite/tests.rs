@@ -129,16 +129,21 @@ fn casts_go_as_a_pair() {
             "y = InstanceNormLeakyRelu(a, scale, bias) 0.0001 0.2 0"
         ]
     );
+    // One alone stays, and the convolution before it still tells the rank.
     let given = vec![
-        cast("x", "a", DataType::Float),
+        conv("x", "c"),
+        cast("c", "a", DataType::Float),
         norm("a", "b"),
         relu("b", "y"),
     ];
     assert_eq!(
         rewritten_nodes(given, true),
         [
-            "a = Cast(x)",
-            "y = InstanceNormLeakyRelu(a, scale, bias) 0.0001 0.2 0"
+            "c = Conv(x, w)",
+            "a = Cast(c)",
+            "y.before = Transpose(a) [0, 2, 3, 4, 1]",
+            "y.after = InstanceNormLeakyRelu(y.before, scale, bias) 0.0001 0.2 1",
+            "y = Transpose(y.after) [0, 4, 1, 2, 3]"
         ]
     );
 }
