@@ -36,6 +36,24 @@ fn a_device_that_the_library_does_not_have_is_an_error_with_a_remedy() {
 }
 
 #[test]
+fn a_recording_takes_one_window_at_a_time() {
+    let model = artefacts::tiny().to_str().unwrap();
+    let said = uniseg([
+        "segment",
+        model,
+        "ct.nii.gz",
+        "--task",
+        "0",
+        "-o",
+        "out.nii.gz",
+        "--cuda-graph",
+        "--batch",
+        "4",
+    ]);
+    said.refuses(&["--cuda-graph", "--batch 4"]);
+}
+
+#[test]
 fn no_library_at_all_is_an_error_for_a_device_that_was_named() {
     let empty = tempfile::tempdir().unwrap();
     let mut command = Command::new(PROGRAM);

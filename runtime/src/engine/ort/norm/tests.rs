@@ -17,7 +17,7 @@ use crate::{
 struct OnHost;
 
 struct HostKernel {
-    epsilon: f32,
+    epsilon: f64,
     alpha: f32,
     channels_last: bool,
 }
@@ -39,7 +39,7 @@ impl Operator for OnHost {
 
     fn create_kernel<'a>(&self, context: &KernelContext<'a>) -> ::ort::Result<HostKernel> {
         Ok(HostKernel {
-            epsilon: context.get(EPSILON).unwrap(),
+            epsilon: context.get::<f32>(EPSILON).unwrap().into(),
             alpha: context.get(ALPHA).unwrap(),
             channels_last: context.get::<i64>(CHANNELS_LAST).unwrap() != 0,
         })
@@ -67,11 +67,13 @@ impl Kernel for HostKernel {
         };
         for mut item in output.outer_iter_mut() {
             for (channel, mut values) in item.axis_iter_mut(Axis(axis)).enumerate() {
-                let mean = values.mean().unwrap();
-                let variance = values.mapv(|value| (value - mean).powi(2)).mean().unwrap();
-                let factor = scale[channel] / (variance + self.epsilon).sqrt();
+                let exact = values.mapv(f64::from);
+                let mean = exact.mean().unwrap();
+                let variance = exact.mapv(|value| (value - mean).powi(2)).mean().unwrap();
+                let factor = f64::from(scale[channel]) / (variance + self.epsilon).sqrt();
                 values.mapv_inplace(|value| {
-                    let found = (value - mean) * factor + bias[channel];
+                    let found = (f64::from(value) - mean) * factor + f64::from(bias[channel]);
+                    let found = found as f32;
                     if found < 0.0 {
                         found * self.alpha
                     } else {
