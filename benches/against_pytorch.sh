@@ -6,10 +6,10 @@
 #
 # Prints seconds and peak memory of each process, then how well labels agree. Makes a virtual
 # environment in FOLDER and installs ONNX Runtime with OpenVINO into the user's cache. DEVICE
-# (default openvino) can be set, and UNISEG, a program that is built already, and PYTHON, one with
-# torch, nibabel, scipy, scikit-image and nnunetv2. Quiet the machine before: about 30 minutes on
-# two cores. The rows in bf16 mean something only where the processor computes in it
-# (AVX512-BF16 or AMX).
+# (default openvino) can be set, and UNISEG, a program that is built already, PYTHON, one with
+# torch, nibabel, scipy, scikit-image and nnunetv2, and PLANES of the case (115: 4 windows, 700: 36).
+# Quiet the machine before: about 30 minutes on two cores with 4 windows. The rows in bf16 mean
+# something only where the processor computes in it (AVX512-BF16 or AMX).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,7 +26,7 @@ segment() { # NAME MODEL TASKS OUTPUT PRECISION [FLAG...]
 
 # What is compared.
 "$PYTHON" benches/peer/make_checkpoint.py "$out/official.model"
-"$PYTHON" benches/peer/make_case.py "$out/case.nii.gz"
+"$PYTHON" benches/peer/make_case.py "$out/case.nii.gz" "${PLANES:-115}"
 rm -rf "$out/labels"
 mkdir -p "$out/labels/pytorch" "$out/labels/bf16"
 "$UNISEG" import "$out/official.model" --plan paper -o "$out/checkpoint"
