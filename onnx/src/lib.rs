@@ -38,6 +38,7 @@ mod digest;
 mod error;
 mod expose;
 mod manifest;
+mod node;
 pub mod proto;
 mod repeat;
 pub mod sample;

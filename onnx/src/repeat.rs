@@ -117,8 +117,7 @@ fn dependents(
     let mut names = HashSet::from([input.to_owned()]);
     let mut nodes = Vec::new();
     for node in &graph.node {
-        let mut attributes = node.attribute.iter();
-        if attributes.any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty()) {
+        if node.has_subgraph() {
             return Err(RepeatError::Subgraph {
                 node: node.name.clone(),
             });

@@ -22,6 +22,7 @@ pub use held::Held;
 pub(crate) use memory::out_of_memory;
 pub use probe::{LibraryProbe, ProviderProbe, probe_library};
 pub use providers::CudaOptions;
+pub(crate) use table::one_note;
 
 use crate::{
     CancelToken, Device, Model, Precision, RuntimeError, Tensor, TensorView, TensorViewMut,
@@ -72,19 +73,15 @@ pub trait Engine: Send {
             Some(held) => self.run(&held.beside(inputs)?)?,
             None => self.run(inputs)?,
         };
-        lend_all(outputs, each)
+        for (name, mut output) in outputs {
+            each(&name, output.view_mut())?;
+        }
+        Ok(())
     }
 }
 
 /// Takes an output by its name.
 pub type EachOutput<'a> = dyn FnMut(&str, TensorViewMut<'_>) -> Result<(), RuntimeError> + 'a;
-
-fn lend_all(outputs: Vec<(String, Tensor)>, each: &mut EachOutput<'_>) -> Result<(), RuntimeError> {
-    for (name, mut output) in outputs {
-        each(&name, output.view_mut())?;
-    }
-    Ok(())
-}
 
 /// What decides the numbers that come out: results made on the same are the same to rounding,
 /// whatever the engine's version.

@@ -135,6 +135,11 @@ impl Model {
         &self.bytes
     }
 
+    /// The same, shared.
+    pub(crate) fn shared_bytes(&self) -> Bytes {
+        self.bytes.clone()
+    }
+
     /// Size of the file in bytes, whether it is here or not.
     pub fn file_bytes(&self) -> u64 {
         self.file_bytes

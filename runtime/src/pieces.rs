@@ -8,8 +8,9 @@ use std::{
 use uniseg_onnx::Part;
 
 use crate::{
-    ComputedOn, EngineOptions, Keeping, Model, Predictor, RuntimeError, open_engine,
-    planned_engine,
+    ComputedOn, EngineOptions, Keeping, Model, Predictor, RuntimeError,
+    engine::one_note,
+    open_engine, planned_engine,
     predictor::{JoinedModel, PairedModel},
 };
 
@@ -150,8 +151,9 @@ impl Pieces {
         let batches = self.main.batches();
         drop(self.main);
         let encoder = open_engine(&encoder, options)?;
-        let mut notes: Vec<String> = decoder.note.into_iter().chain(encoder.note).collect();
-        notes.dedup();
+        let other = encoder
+            .note
+            .filter(|note| decoder.note.as_ref() != Some(note));
         Ok(Engines {
             encoder_on: encoder.engine.computed_on(),
             predictor: Box::new(PairedModel {
@@ -160,7 +162,7 @@ impl Pieces {
                 network,
                 batches,
             }),
-            note: (!notes.is_empty()).then(|| notes.join("; ")),
+            note: one_note(decoder.note.into_iter().chain(other)),
         })
     }
 }

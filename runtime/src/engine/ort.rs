@@ -16,7 +16,7 @@ use super::{
     guard::guard,
     held::Held,
     providers::{self, Request},
-    table::Opened,
+    table::{Opened, one_note},
 };
 use binding::{Bound, Memory};
 use library::{Loaded, load};
@@ -124,7 +124,7 @@ impl Choice {
             _ => format!("{NAME} {} ({device}, {precision})", loaded.version),
         };
         let opened = guard(&name, || {
-            session(&name, loaded, model.bytes(), &request, options)
+            session(&name, loaded, model.shared_bytes(), &request, options)
         })?;
         Ok(opened.with_notes(self.note.iter().cloned()))
     }
@@ -138,8 +138,7 @@ impl Opened {
     fn with_notes(self, notes: impl IntoIterator<Item = String>) -> Self {
         match self {
             Opened::Ready(engine, said) => {
-                let notes: Vec<String> = said.into_iter().chain(notes).collect();
-                Opened::Ready(engine, (!notes.is_empty()).then(|| notes.join("; ")))
+                Opened::Ready(engine, one_note(said.into_iter().chain(notes)))
             }
             absent => absent,
         }

@@ -19,6 +19,12 @@ pub(super) enum Opened {
     Absent(String),
 }
 
+/// What the user should know as one sentence; nothing if there is nothing.
+pub(crate) fn one_note(notes: impl IntoIterator<Item = String>) -> Option<String> {
+    let notes: Vec<String> = notes.into_iter().collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
+}
+
 /// The order is the preference of [`EngineKind::Auto`].
 const ROWS: [Row; 2] = [
     Row {

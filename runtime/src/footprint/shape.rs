@@ -114,9 +114,8 @@ fn fixed(dim: &Dim) -> u64 {
 }
 
 fn ints<'a>(node: &'a NodeProto, name: &str) -> &'a [i64] {
-    let mut attributes = node.attribute.iter();
-    let found = attributes.find(|attribute| attribute.name == name);
-    found.map_or(&[], |attribute| &attribute.ints)
+    node.attribute(name)
+        .map_or(&[], |attribute| &attribute.ints)
 }
 
 /// A size that is at least one.

@@ -255,9 +255,7 @@ fn made(node: &NodeProto, inputs: &[Known<'_>]) -> Number {
     };
     let first = inputs.first().map_or(Number::Float(4), number);
     let cast = || {
-        let mut attributes = node.attribute.iter();
-        let to = attributes.find(|attribute| attribute.name == "to")?;
-        let to = i32::try_from(to.i?).ok()?;
+        let to = i32::try_from(node.attribute("to")?.i?).ok()?;
         Some(Number::of(DataType::try_from(to).ok()?))
     };
     match node.op_type.as_str() {

@@ -1,14 +1,14 @@
 //! One small network as one graph and as two, for tests in real engines: the operations of a real
 //! one, on windows of [2, 3, 4] voxels with two slots, three classes and two tasks.
 
-use ndarray::{Array5, s};
+use ndarray::{Array1, Array5, s};
 use uniseg_onnx::{
     Artefact, Dim, IMAGE, LOGITS, TASK,
     proto::{DataType, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto},
     sample,
 };
 
-use crate::Model;
+use crate::{Engine, Model, RuntimeError, Tensor, TensorView};
 
 /// What the halves hand over: half of what enters, and what it was made from.
 const FEATURES: [(&str, [i64; 4]); 2] = [("deep", [4, 1, 3, 2]), ("skip", [5, 2, 3, 4])];
@@ -48,6 +48,56 @@ pub(crate) fn windows(count: usize, seed: usize) -> Array5<f32> {
         .slice_mut(s![.., .., .., .., 0])
         .mapv_inplace(|v| v * v);
     windows
+}
+
+/// What a run gives.
+pub(crate) type Outputs = Vec<(String, Tensor)>;
+
+/// Runs the whole network for a task.
+pub(crate) fn run(
+    engine: &mut dyn Engine,
+    image: &Array5<f32>,
+    task: i64,
+) -> Result<Outputs, RuntimeError> {
+    let task = Array1::from_elem(1, task);
+    engine.run(&[
+        (IMAGE, TensorView::F32(image.view().into_dyn())),
+        (TASK, TensorView::I64(task.view().into_dyn())),
+    ])
+}
+
+/// Runs the first half, and on what it holds the second for each task.
+pub(crate) fn held(
+    encoder: &mut dyn Engine,
+    decoder: &mut dyn Engine,
+    image: &Array5<f32>,
+    tasks: &[i64],
+) -> Result<Vec<Outputs>, RuntimeError> {
+    let held = encoder.hold(&[(IMAGE, TensorView::F32(image.view().into_dyn()))])?;
+    tasks
+        .iter()
+        .map(|task| {
+            let task = Array1::from_elem(1, *task);
+            let inputs = [(TASK, TensorView::I64(task.view().into_dyn()))];
+            let mut outputs = Outputs::new();
+            decoder.lend(Some(&held), &inputs, &mut |name, output| {
+                outputs.push((name.to_owned(), output.to_tensor()));
+                Ok(())
+            })?;
+            Ok(outputs)
+        })
+        .collect()
+}
+
+/// Every number is less than `bound` away from what is expected; what is not a number is not.
+#[track_caller]
+pub(crate) fn close(found: &Tensor, expected: &Tensor, bound: f32) {
+    let (Tensor::F32(found), Tensor::F32(expected)) = (found, expected) else {
+        panic!("{found} and {expected}");
+    };
+    assert_eq!(found.shape(), expected.shape());
+    let mut pairs = found.iter().zip(expected);
+    assert!(pairs.all(|(a, b)| (a - b).abs() < bound));
 }
 
 fn encoder_nodes() -> Vec<NodeProto> {

@@ -1,6 +1,6 @@
 //! Memory of the host that the GPU reads and writes without a detour.
 
-use std::{ffi::c_void, ptr::NonNull, slice};
+use std::{ptr::NonNull, slice};
 
 use cudarc::driver::{DriverError, result};
 
@@ -27,25 +27,23 @@ impl Locked {
     ///
     /// # Safety
     ///
-    /// `device` must point to as many bytes on the same GPU, which nothing reads or writes meanwhile.
-    pub(in crate::engine) unsafe fn upload(&self, device: *mut c_void) -> Result<(), DriverError> {
+    /// `device` must be the address of as many bytes on the same GPU, which nothing reads or writes
+    /// meanwhile.
+    pub(in crate::engine) unsafe fn upload(&self, device: u64) -> Result<(), DriverError> {
         self.gpu.0.bind_to_thread()?;
         // SAFETY: as the caller promises.
-        unsafe { result::memcpy_htod_sync(device.addr() as u64, self.bytes()) }
+        unsafe { result::memcpy_htod_sync(device, self.bytes()) }
     }
 
     /// Fills all of it from the device, and returns when it is done.
     ///
     /// # Safety
     ///
-    /// `device` must point to as many bytes on the same GPU, which nothing writes meanwhile.
-    pub(in crate::engine) unsafe fn download(
-        &mut self,
-        device: *const c_void,
-    ) -> Result<(), DriverError> {
+    /// `device` must be the address of as many bytes on the same GPU, which nothing writes meanwhile.
+    pub(in crate::engine) unsafe fn download(&mut self, device: u64) -> Result<(), DriverError> {
         self.gpu.0.bind_to_thread()?;
         // SAFETY: as the caller promises.
-        unsafe { result::memcpy_dtoh_sync(self.bytes_mut(), device.addr() as u64) }
+        unsafe { result::memcpy_dtoh_sync(self.bytes_mut(), device) }
     }
 
     pub(in crate::engine) fn bytes(&self) -> &[u8] {

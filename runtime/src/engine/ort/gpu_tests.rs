@@ -3,16 +3,13 @@
 
 use std::sync::Mutex;
 
-use ndarray::{Array1, Array5};
-use uniseg_onnx::{IMAGE, TASK};
-
 use crate::{
-    CudaOptions, Device, Engine, EngineKind, EngineOptions, Model, Tensor, TensorView, open_engine,
-    testing::graphs::{decoder, encoder, whole, windows},
+    CudaOptions, Device, Engine, EngineKind, EngineOptions, Model, open_engine,
+    testing::graphs::{close, decoder, encoder, held, run, whole, windows},
 };
 
 /// One at a time: while one records a graph, no other may allocate on the GPU.
-static GPU: Mutex<()> = Mutex::new(());
+pub(super) static GPU: Mutex<()> = Mutex::new(());
 
 fn open(model: &Model, device: Device, cuda: CudaOptions) -> Box<dyn Engine> {
     let options = EngineOptions {
@@ -24,28 +21,6 @@ fn open(model: &Model, device: Device, cuda: CudaOptions) -> Box<dyn Engine> {
     let opened = open_engine(model, &options).unwrap();
     assert_eq!(opened.note, None);
     opened.engine
-}
-
-fn logits(engine: &mut dyn Engine, image: &Array5<f32>, task: i64) -> Tensor {
-    let task = Array1::from_elem(1, task);
-    let outputs = engine.run(&[
-        (IMAGE, TensorView::F32(image.view().into_dyn())),
-        (TASK, TensorView::I64(task.view().into_dyn())),
-    ]);
-    outputs.unwrap().remove(0).1
-}
-
-#[track_caller]
-fn close(found: &Tensor, expected: &Tensor, bound: f32) {
-    let (Tensor::F32(found), Tensor::F32(expected)) = (found, expected) else {
-        panic!("{found} and {expected}");
-    };
-    assert_eq!(found.shape(), expected.shape());
-    let off = (found - expected)
-        .mapv(f32::abs)
-        .into_iter()
-        .fold(0.0, f32::max);
-    assert!(off <= bound, "{off}");
 }
 
 /// Channels first in f32, last in TensorFloat-32, recorded and not, one window and several.
@@ -75,8 +50,9 @@ fn gpu_gives_what_the_processor_does() {
                 continue;
             }
             let image = windows(count, seed);
-            let expected = logits(cpu.as_mut(), &image, task);
-            close(&logits(gpu.as_mut(), &image, task), &expected, bound);
+            let expected = run(cpu.as_mut(), &image, task).unwrap();
+            let found = run(gpu.as_mut(), &image, task).unwrap();
+            close(&found[0].1, &expected[0].1, bound);
         }
     }
 }
@@ -90,18 +66,10 @@ fn gpu_keeps_features_for_the_other_half() {
     let mut decoder = open(&decoder(), Device::Cuda(0), CudaOptions::default());
     for (count, seed) in [(1, 0), (2, 1), (1, 2)] {
         let image = windows(count, seed);
-        let held = encoder
-            .hold(&[(IMAGE, TensorView::F32(image.view().into_dyn()))])
-            .unwrap();
-        for task in [1, 0] {
-            let expected = logits(cpu.as_mut(), &image, task);
-            let task = Array1::from_elem(1, task);
-            let inputs = [(TASK, TensorView::I64(task.view().into_dyn()))];
-            let lent = decoder.lend(Some(&held), &inputs, &mut |_, output| {
-                close(&output.to_tensor(), &expected, 1e-5);
-                Ok(())
-            });
-            lent.unwrap();
+        let found = held(encoder.as_mut(), decoder.as_mut(), &image, &[1, 0]).unwrap();
+        for (found, task) in found.iter().zip([1, 0]) {
+            let expected = run(cpu.as_mut(), &image, task).unwrap();
+            close(&found[0].1, &expected[0].1, 1e-5);
         }
     }
 }

@@ -88,14 +88,9 @@ impl Operator for NormActivation {
     }
 
     fn create_kernel<'a>(&self, context: &KernelContext<'a>) -> ::ort::Result<NormKernel> {
-        let missing = |name: &str| error(format_args!("{NAME} has no attribute {name}"));
-        let number = |name| context.get::<f32>(name).ok_or_else(|| missing(name));
-        let last = context.get::<i64>(CHANNELS_LAST);
         Ok(NormKernel {
             kernels: self.kernels.clone(),
-            epsilon: number(EPSILON)?,
-            alpha: number(ALPHA)?,
-            channels_last: last.ok_or_else(|| missing(CHANNELS_LAST))? != 0,
+            numbers: Numbers::of(context)?,
         })
     }
 
@@ -107,12 +102,31 @@ impl Operator for NormActivation {
     }
 }
 
-/// One node of a graph.
-struct NormKernel {
-    kernels: NormKernels,
+/// The attributes of a node.
+#[derive(Clone, Copy)]
+struct Numbers {
     epsilon: f32,
     alpha: f32,
     channels_last: bool,
+}
+
+impl Numbers {
+    fn of(context: &KernelContext<'_>) -> ::ort::Result<Numbers> {
+        let missing = |name: &str| error(format_args!("{NAME} has no attribute {name}"));
+        let number = |name| context.get::<f32>(name).ok_or_else(|| missing(name));
+        let last = context.get::<i64>(CHANNELS_LAST);
+        Ok(Numbers {
+            epsilon: number(EPSILON)?,
+            alpha: number(ALPHA)?,
+            channels_last: last.ok_or_else(|| missing(CHANNELS_LAST))? != 0,
+        })
+    }
+}
+
+/// One node of a graph.
+struct NormKernel {
+    kernels: NormKernels,
+    numbers: Numbers,
 }
 
 impl Kernel for NormKernel {
@@ -123,8 +137,13 @@ impl Kernel for NormKernel {
             value.downcast::<DynTensorValueType>()
         };
         let (tensor, scale, bias) = (input(0)?, input(1)?, input(2)?);
+        let Numbers {
+            epsilon,
+            alpha,
+            channels_last,
+        } = self.numbers;
         let shape: Vec<i64> = tensor.shape().to_vec();
-        let extents = Extents::of(&shape, self.channels_last).map_err(error)?;
+        let extents = Extents::of(&shape, channels_last).map_err(error)?;
         for factors in [&scale, &bias] {
             if factors.shape().iter().product::<i64>() != i64::from(extents.channels) {
                 return Err(error(format_args!(
@@ -147,7 +166,6 @@ impl Kernel for NormKernel {
             bias: address(&bias),
         };
         let stream = context.stream()?;
-        let (epsilon, alpha) = (self.epsilon, self.alpha);
         #[expect(unsafe_code, reason = "addresses are all that a kernel takes")]
         // SAFETY: ONNX Runtime computes this operation on the session's GPU, in the session's one
         // stream, and keeps its tensors until then; types are those it was registered for, and

@@ -1,7 +1,5 @@
 //! How a session is opened: with which graph, which providers and which settings.
 
-use std::borrow::Cow;
-
 use ::ort::{
     ep::{
         self, ArbitrarilyConfigurableExecutionProvider, ExecutionProvider,
@@ -32,13 +30,13 @@ use crate::{
 pub(super) fn session(
     name: &str,
     loaded: &Loaded,
-    bytes: &[u8],
+    bytes: Bytes,
     request: &Request<'_>,
     options: &EngineOptions,
 ) -> Result<Opened, RuntimeError> {
     available(loaded, request.device)?;
     let plain = Graph {
-        bytes: Cow::Borrowed(bytes),
+        bytes: bytes.clone(),
         own_norm: None,
     };
     let index = match request.device {
@@ -70,28 +68,23 @@ pub(super) fn session(
 }
 
 /// A graph as a session is opened with.
-struct Graph<'a> {
-    bytes: Cow<'a, [u8]>,
+struct Graph {
+    bytes: Bytes,
     /// Where our own normalisation runs, if it uses that.
     own_norm: Option<Gpu>,
 }
 
-impl Graph<'_> {
+impl Graph {
     /// The graph with our own normalisation on the GPU of this index.
     ///
     /// Errors: why there is none. What it would do is done by the plain graph, too, only slower.
-    fn with_own_norm(
-        bytes: &[u8],
-        index: u32,
-        channels_last: bool,
-    ) -> Result<Graph<'static>, String> {
-        let model = uniseg_onnx::decode(Bytes::copy_from_slice(bytes));
-        let model = model.map_err(|error| error.to_string())?;
-        let model = norm::rewritten(&model, channels_last)
+    fn with_own_norm(bytes: Bytes, index: u32, channels_last: bool) -> Result<Graph, String> {
+        let model = uniseg_onnx::decode(bytes).map_err(|error| error.to_string())?;
+        let model = norm::rewritten(model, channels_last)
             .ok_or("the graph has no instance normalisation with fixed weights")?;
         let gpu = Gpu::open(index)?;
         Ok(Graph {
-            bytes: Cow::Owned(uniseg_onnx::encode(&model).into()),
+            bytes: uniseg_onnx::encode(&model),
             own_norm: Some(gpu),
         })
     }

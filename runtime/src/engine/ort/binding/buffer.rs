@@ -108,7 +108,9 @@ impl HostBuffer {
             // SAFETY: `check` has found a tensor of the same bytes on this session's GPU; the
             // caller has borrowed it, and no run is on its way: a session waits for each, and
             // `Bound` for one that failed.
-            HostMemory::Locked(memory) => unsafe { memory.upload(device) }.map_err(said),
+            HostMemory::Locked(memory) => {
+                unsafe { memory.upload(device.addr() as u64) }.map_err(said)
+            }
             HostMemory::Plain(memory) => {
                 // SAFETY: the same, in the host's memory; two allocations do not overlap.
                 unsafe {
@@ -126,7 +128,9 @@ impl HostBuffer {
         let bytes = self.bytes;
         match &mut self.memory {
             // SAFETY: as in `copy_to`.
-            HostMemory::Locked(memory) => unsafe { memory.download(device) }.map_err(said),
+            HostMemory::Locked(memory) => {
+                unsafe { memory.download(device.addr() as u64) }.map_err(said)
+            }
             HostMemory::Plain(memory) => {
                 // SAFETY: as in `copy_to`.
                 unsafe {

@@ -1,7 +1,7 @@
 //! The steps of a GPU on the processor: the same calls, with the host's memory in place of the
 //! device's.
 
-use ndarray::{Array1, Array5, Axis};
+use ndarray::{Array1, Axis};
 use uniseg_onnx::{
     IMAGE, TASK,
     proto::{DataType, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto},
@@ -10,8 +10,8 @@ use uniseg_onnx::{
 
 use super::super::bound_engine;
 use crate::{
-    Engine, EngineKind, EngineOptions, Held, Model, RuntimeError, Tensor, TensorView, open_engine,
-    testing::graphs::{decoder, encoder, whole, windows},
+    Engine, EngineKind, EngineOptions, Held, Model, RuntimeError, TensorView, open_engine,
+    testing::graphs::{decoder, encoder, held, run, whole, windows},
 };
 
 fn options() -> EngineOptions {
@@ -28,38 +28,6 @@ fn bound(model: &Model) -> Box<dyn Engine> {
 
 fn unbound(model: &Model) -> Box<dyn Engine> {
     open_engine(model, &options()).unwrap().engine
-}
-
-type Outputs = Vec<(String, Tensor)>;
-
-fn run(engine: &mut dyn Engine, image: &Array5<f32>, task: i64) -> Result<Outputs, RuntimeError> {
-    let task = Array1::from_elem(1, task);
-    engine.run(&[
-        (IMAGE, TensorView::F32(image.view().into_dyn())),
-        (TASK, TensorView::I64(task.view().into_dyn())),
-    ])
-}
-
-fn held(
-    encoder: &mut dyn Engine,
-    decoder: &mut dyn Engine,
-    image: &Array5<f32>,
-    tasks: &[i64],
-) -> Result<Vec<Outputs>, RuntimeError> {
-    let held = encoder.hold(&[(IMAGE, TensorView::F32(image.view().into_dyn()))])?;
-    tasks
-        .iter()
-        .map(|task| {
-            let task = Array1::from_elem(1, *task);
-            let inputs = [(TASK, TensorView::I64(task.view().into_dyn()))];
-            let mut outputs = Outputs::new();
-            decoder.lend(Some(&held), &inputs, &mut |name, output| {
-                outputs.push((name.to_owned(), output.to_tensor()));
-                Ok(())
-            })?;
-            Ok(outputs)
-        })
-        .collect()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use uniseg_onnx::proto::{
-    AttributeProto, DataType, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
+    DataType, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
 };
 
 use super::{ALPHA, CHANNELS_LAST, DOMAIN, EPSILON, NAME};
@@ -20,14 +20,12 @@ use super::{ALPHA, CHANNELS_LAST, DOMAIN, EPSILON, NAME};
 /// where a convolution comes before it, which tells its rank: a provider whose convolutions work
 /// with channels last puts the opposite ones around them, and both vanish.
 pub(in crate::engine::ort) fn rewritten(
-    model: &ModelProto,
+    mut model: ModelProto,
     channels_last: bool,
 ) -> Option<ModelProto> {
-    let graph = model.graph.as_ref()?;
-    // A graph inside a node may read any value of this one.
-    let nested = |attribute: &AttributeProto| attribute.g.is_some() || !attribute.graphs.is_empty();
-    let mut attributes = graph.node.iter().flat_map(|node| &node.attribute);
-    if attributes.any(nested) {
+    let graph = model.graph.as_mut()?;
+    // Who else reads a value is not known then.
+    if graph.node.iter().any(NodeProto::has_subgraph) {
         return None;
     }
     let uses = Uses::of(graph);
@@ -54,13 +52,11 @@ pub(in crate::engine::ort) fn rewritten(
             nodes.push(node.clone());
         }
     }
-    let mut model = model.clone();
+    graph.node = nodes;
     model.opset_import.push(OperatorSetIdProto {
         domain: DOMAIN.to_owned(),
         version: 1,
     });
-    let graph = model.graph.as_mut()?;
-    graph.node = nodes;
     Some(model)
 }
 
@@ -125,7 +121,7 @@ impl<'a> Uses<'a> {
         };
         let known = |name: &str| self.floats.contains(name);
         // Weights that are not f32 belong to a norm that is not: none of ours.
-        if !is(node, "InstanceNormalization") || !known(scale) || !known(bias) {
+        if !node.is("InstanceNormalization") || !known(scale) || !known(bias) {
             return None;
         }
         let mut found = Found {
@@ -133,7 +129,8 @@ impl<'a> Uses<'a> {
             scale,
             bias,
             output: normalised,
-            epsilon: attribute(node, "epsilon")
+            epsilon: node
+                .attribute("epsilon")
                 .and_then(|value| value.f)
                 .unwrap_or(1e-5),
             alpha: 1.0,
@@ -157,12 +154,12 @@ impl<'a> Uses<'a> {
             }
         }
         match self.only_reader(found.output) {
-            Some((after, relu)) if is(relu, "LeakyRelu") => {
-                let alpha = attribute(relu, "alpha").and_then(|value| value.f);
+            Some((after, relu)) if relu.is("LeakyRelu") => {
+                let alpha = relu.attribute("alpha").and_then(|value| value.f);
                 found.alpha = alpha.unwrap_or(0.01);
                 found.take(after, relu)?;
             }
-            Some((after, relu)) if is(relu, "Relu") => {
+            Some((after, relu)) if relu.is("Relu") => {
                 found.alpha = 0.0;
                 found.take(after, relu)?;
             }
@@ -170,7 +167,7 @@ impl<'a> Uses<'a> {
         }
         let maker = self.maker(found.input);
         let before = maker
-            .filter(|(_, node)| is(node, "Cast"))
+            .filter(|(_, node)| node.is("Cast"))
             .and_then(|(_, cast)| self.maker(cast.input.first()?));
         found.rank = before
             .or(maker)
@@ -235,24 +232,14 @@ impl<'a> Found<'a> {
     }
 }
 
-fn is(node: &NodeProto, name: &str) -> bool {
-    node.op_type == name && matches!(&*node.domain, "" | "ai.onnx")
-}
-
-fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
-    node.attribute
-        .iter()
-        .find(|attribute| attribute.name == name)
-}
-
 fn casts_to(node: &NodeProto, element: DataType) -> bool {
-    let to = attribute(node, "to").and_then(|value| value.i);
-    is(node, "Cast") && to == Some(element as i64)
+    let to = node.attribute("to").and_then(|value| value.i);
+    node.is("Cast") && to == Some(element as i64)
 }
 
 /// Axes of what a convolution makes.
 fn rank(graph: &GraphProto, node: &NodeProto) -> Option<usize> {
-    if !is(node, "Conv") && !is(node, "ConvTranspose") {
+    if !node.is("Conv") && !node.is("ConvTranspose") {
         return None;
     }
     let weight = node.input.get(1)?;

@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 
 use super::*;
-use crate::engine::ort::norm::PTX;
+use crate::engine::ort::{gpu_tests::GPU, norm::PTX};
 
 /// A type that the kernels take.
 trait Element: Copy {
@@ -45,10 +45,9 @@ fn on_device<T>(gpu: &Gpu, values: &[T]) -> Scratch {
     let mut host = gpu.lock(size_of_val(values)).unwrap();
     host.bytes_mut().copy_from_slice(bytes(values));
     let device = gpu.scratch(size_of_val(values)).unwrap();
-    let address = std::ptr::with_exposed_provenance_mut(device.address() as usize);
     #[expect(unsafe_code, reason = "to an address")]
     // SAFETY: as many bytes were allocated there just now.
-    unsafe { host.upload(address) }.unwrap();
+    unsafe { host.upload(device.address()) }.unwrap();
     device
 }
 
@@ -90,10 +89,9 @@ fn check<T: Element>(gpu: &Gpu, kernels: &Arc<Kernels>, extents: Extents, alpha:
     unsafe { ours.launch(extents, tensors, 1e-5, alpha, None) }.unwrap();
     gpu.wait().unwrap();
     let mut host = gpu.lock(poison.len()).unwrap();
-    let address = std::ptr::with_exposed_provenance(y.address() as usize);
     #[expect(unsafe_code, reason = "from an address")]
     // SAFETY: as many bytes were allocated there, and nothing writes them any more.
-    unsafe { host.download(address) }.unwrap();
+    unsafe { host.download(y.address()) }.unwrap();
     let found: &[T] = {
         #[expect(unsafe_code, reason = "numbers from their bytes")]
         // SAFETY: page-locked memory is aligned for every number, and has so many.
@@ -136,6 +134,7 @@ fn check<T: Element>(gpu: &Gpu, kernels: &Arc<Kernels>, extents: Extents, alpha:
 #[test]
 #[ignore = "needs an NVIDIA GPU"]
 fn gpu_kernels_normalise_every_extent() {
+    let _alone = GPU.lock();
     let gpu = Gpu::open(0).unwrap();
     let kernels = gpu.load(PTX).unwrap();
     for channels_last in [false, true] {

@@ -49,7 +49,7 @@ fn cast(from: &str, to: &str, element: DataType) -> NodeProto {
 
 /// The nodes as `output = operator(inputs)`, ours with their numbers.
 fn nodes(model: &ModelProto) -> Vec<String> {
-    let number = |node: &NodeProto, name| attribute(node, name).and_then(|value| value.f);
+    let number = |node: &NodeProto, name| node.attribute(name).and_then(|value| value.f);
     let text = |node: &NodeProto| {
         let mut text = format!(
             "{} = {}({})",
@@ -59,10 +59,10 @@ fn nodes(model: &ModelProto) -> Vec<String> {
         );
         if node.domain == DOMAIN {
             let (epsilon, alpha) = (number(node, EPSILON), number(node, ALPHA));
-            let last = attribute(node, CHANNELS_LAST).and_then(|value| value.i);
+            let last = node.attribute(CHANNELS_LAST).and_then(|value| value.i);
             text += &format!(" {} {} {}", epsilon.unwrap(), alpha.unwrap(), last.unwrap());
         }
-        if let Some(perm) = attribute(node, "perm") {
+        if let Some(perm) = node.attribute("perm") {
             text += &format!(" {:?}", perm.ints);
         }
         text
@@ -78,7 +78,7 @@ fn nodes(model: &ModelProto) -> Vec<String> {
 }
 
 fn rewritten_nodes(given: Vec<NodeProto>, channels_last: bool) -> Vec<String> {
-    let model = rewritten(&graph(given), channels_last).unwrap();
+    let model = rewritten(graph(given), channels_last).unwrap();
     let ours = model.opset_import.iter().filter(|set| set.domain == DOMAIN);
     assert_eq!(ours.count(), 1);
     nodes(&model)
@@ -183,9 +183,9 @@ fn what_others_read_stays() {
 
 #[test]
 fn a_graph_without_norms_of_ours_is_left_alone() {
-    assert!(rewritten(&graph(vec![conv("x", "y")]), true).is_none());
+    assert!(rewritten(graph(vec![conv("x", "y")]), true).is_none());
     // Scale and bias that are computed, or not f32.
     let computed = NodeProto::new("InstanceNormalization", ["x", "s", "bias"], ["y"]);
     let given = vec![NodeProto::new("Relu", ["scale"], ["s"]), computed];
-    assert!(rewritten(&graph(given), false).is_none());
+    assert!(rewritten(graph(given), false).is_none());
 }
