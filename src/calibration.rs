@@ -132,8 +132,12 @@ fn cases(path: &Path) -> Result<Vec<Vec<PathBuf>>, CohortError> {
         .collect()
 }
 
-/// Windows on which each layer is tried in bytes, so many times as there are layers.
-const TRIED: usize = 4;
+/// Windows on which each layer is tried in bytes, so many times as there are layers: the most, and
+/// the fewest, where a window is large.
+const TRIED: [usize; 2] = [4, 2];
+
+/// Voxels of all windows that layers are tried on, if [`TRIED`] allows.
+const TRIED_VOXELS: usize = 1 << 20;
 
 /// Runs the compiler's probes in an engine, on windows of real volumes.
 pub struct VolumeCalibrator<'a> {
@@ -143,9 +147,13 @@ pub struct VolumeCalibrator<'a> {
     encoder: bool,
     samples: &'a [Sample],
     engine: EngineOptions,
+    tell: &'a Tell,
     /// Logits at full precision of the windows that layers are tried on, once they are known.
     full: Vec<ArrayD<f32>>,
 }
+
+/// Hears what is being measured, and how much of how much is done.
+pub type Tell = dyn Fn(&str, usize, usize);
 
 impl<'a> VolumeCalibrator<'a> {
     /// Measures the network `pieces`, which is at full precision, or the `encoder` of the pair
@@ -161,8 +169,15 @@ impl<'a> VolumeCalibrator<'a> {
             encoder,
             samples,
             engine,
+            tell: &|_, _, _| {},
             full: Vec::new(),
         }
+    }
+
+    /// The same, with somebody who hears how far it is.
+    #[must_use]
+    pub fn telling(self, tell: &'a Tell) -> Self {
+        Self { tell, ..self }
     }
 
     /// What is measured of the network.
@@ -176,7 +191,13 @@ impl<'a> VolumeCalibrator<'a> {
     /// Samples on which layers are tried: of all tasks, if they are few.
     fn tried(&self) -> impl Iterator<Item = &'a Sample> + use<'a> {
         let samples = self.samples;
-        let count = samples.len().min(TRIED);
+        let voxels = samples
+            .first()
+            .map_or(1, |sample| sample.image.len().max(1));
+        let [most, fewest] = TRIED;
+        let count = (TRIED_VOXELS / voxels)
+            .clamp(fewest, most)
+            .min(samples.len());
         (0..count).filter_map(move |n| samples.get(n * samples.len() / count))
     }
 
@@ -224,7 +245,8 @@ impl Calibrator for VolumeCalibrator<'_> {
             Some(encoder) => Some(open_engine(encoder, &self.engine)?.engine),
             None => None,
         };
-        for sample in self.samples {
+        for (done, sample) in self.samples.iter().enumerate() {
+            (self.tell)("windows measured", done, self.samples.len());
             let task = task(sample);
             let outputs = match &mut before {
                 Some(encoder) => {
@@ -245,6 +267,10 @@ impl Calibrator for VolumeCalibrator<'_> {
             );
         }
         Ok(())
+    }
+
+    fn progress(&mut self, done: usize, all: usize) {
+        (self.tell)("layers tried in bytes", done, all);
     }
 
     fn disturbance(&mut self, model: &ModelProto) -> Result<f64, CalibrationError> {

@@ -9,6 +9,8 @@ pub(crate) use count::CountProgress;
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 
+#[cfg(feature = "train")]
+use indicatif::ProgressFinish;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use uniseg_runtime::Progress;
 
@@ -117,6 +119,32 @@ impl CaseProgress {
 
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Shows how many of some steps are done: a bar on a terminal, nothing elsewhere.
+#[cfg(feature = "train")]
+pub(crate) struct Steps(ProgressBar);
+
+#[cfg(feature = "train")]
+impl Steps {
+    pub(crate) fn new() -> Self {
+        let bar = bar();
+        // The template is a constant; were it wrong, the default style would do.
+        if let Ok(style) = ProgressStyle::with_template("{msg:<28} {wide_bar} {pos}/{len} {eta}") {
+            bar.set_style(style);
+        }
+        Self(bar.with_finish(ProgressFinish::AndClear))
+    }
+
+    /// So many of `all` are done; another `what` begins anew.
+    pub(crate) fn show(&self, what: &str, done: usize, all: usize) {
+        if self.0.message() != what || self.0.position() > done as u64 {
+            self.0.reset();
+            self.0.set_message(what.to_owned());
+        }
+        self.0.set_length(all as u64);
+        self.0.set_position(done as u64);
     }
 }
 

@@ -85,6 +85,12 @@ fn elements(shape: &[usize]) -> u64 {
     shape.iter().map(|&size| size as u64).product()
 }
 
+/// Bytes of the weight of one node of `graph`: its second input, if that is constant.
+pub(crate) fn weight_bytes(graph: &Graph, node: &Node) -> u64 {
+    let weight = node.inputs.get(1).and_then(|id| graph.constant(*id));
+    weight.map_or(0, |weight| weight.bytes.len() as u64)
+}
+
 /// Floating-point operations of one node of `graph`, as [`Cost::flops`] counts them.
 pub(crate) fn flops(graph: &Graph, node: &Node) -> u64 {
     let size = |id: Option<&ValueId>| id.map_or(0, |id| elements(&graph.value(*id).shape));

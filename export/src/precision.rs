@@ -106,6 +106,11 @@ pub trait Calibrator {
     ///
     /// It is called once for each layer, so a few of the inputs must do, the same each time.
     fn disturbance(&mut self, model: &ModelProto) -> Result<f64, CalibrationError>;
+
+    /// So many of the layers that [`Calibrator::disturbance`] is asked for are `done`.
+    fn progress(&mut self, done: usize, all: usize) {
+        let _ = (done, all);
+    }
 }
 
 impl Exported {

@@ -16,7 +16,7 @@ use uniseg_onnx::Task;
 use self::channel::Channel;
 use self::preparation::Preparation;
 pub use self::together::{Request, Timing, Together, group_tasks};
-use crate::{Engine, Model, RuntimeError, Statistics, WindowOptions, WindowProgress};
+use crate::{Engine, InputFile, Model, RuntimeError, Statistics, WindowOptions, WindowProgress};
 
 /// How far apart the corners of two channels may lie, in smallest voxel sizes: headers store
 /// their affine in f32 and as a quaternion, which differ by less. The recipe asks for the same,
@@ -40,6 +40,8 @@ pub enum Progress<'a> {
 #[derive(Debug)]
 pub struct Case {
     paths: Vec<PathBuf>,
+    /// What the files were when they were read; nothing of images that came from memory.
+    files: Vec<InputFile>,
     images: Vec<Channel>,
     warnings: Vec<String>,
     /// The last preprocessing and what it was for. Only one is kept: a resampled volume may be
@@ -80,9 +82,12 @@ impl Case {
             return Err(RuntimeError::NoImages);
         }
         let mut images = Vec::with_capacity(paths.len());
-        let mut warnings = Vec::new();
+        let (mut files, mut warnings) = (Vec::new(), Vec::new());
         for path in paths {
             progress(Progress::Reading(path));
+            // Before it is read: one that is replaced meanwhile must not look finished. What is not
+            // there is told by who reads it.
+            files.extend(InputFile::of(path));
             let image = read_nifti(path).map_err(|source| RuntimeError::ReadImage { source })?;
             let name = file_name(path);
             warnings.extend(
@@ -96,6 +101,7 @@ impl Case {
         check_grids(paths, &images)?;
         Ok(Case {
             paths: paths.to_vec(),
+            files,
             images,
             warnings,
             prepared: None,
@@ -131,6 +137,7 @@ impl Case {
         check_grids(names, &images)?;
         Ok(Case {
             paths: names.to_vec(),
+            files: Vec::new(),
             images,
             warnings: Vec::new(),
             prepared: None,

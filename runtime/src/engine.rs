@@ -38,6 +38,11 @@ pub trait Engine: Send {
         ComputedOn::default()
     }
 
+    /// Whether it takes as many windows in a run as the artefact does; one at a time if not.
+    fn batches(&self) -> bool {
+        true
+    }
+
     /// Runs the network once.
     ///
     /// Returns every output of the graph in the graph's order.

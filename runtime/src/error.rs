@@ -60,6 +60,12 @@ pub enum RuntimeError {
         /// Why not.
         source: RepeatError,
     },
+    /// Tasks were to be chosen by an empty name, such as a script's variable that is not set.
+    #[error("no task is named; the model has: {}", known.join(", "))]
+    NoTaskNamed {
+        /// The tasks of the model.
+        known: Vec<String>,
+    },
     /// No task is called that; the cause says which there are.
     #[error(transparent)]
     UnknownTask {

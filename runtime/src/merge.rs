@@ -1,10 +1,15 @@
 //! One label map of many tasks.
 
+use std::collections::BTreeMap;
+
 use ndarray::{Array3, Zip};
 use serde::{Deserialize, Serialize};
 use uniseg_onnx::Task;
 
-use crate::{RuntimeError, Segmentation};
+use crate::{
+    RuntimeError, Segmentation,
+    output::{record_sha256, sha256},
+};
 
 /// Version of the JSON layout; rises when a field changes its meaning or goes.
 pub const MERGED_VERSION: u32 = 1;
@@ -20,6 +25,40 @@ pub struct MergedTable {
     pub labels: Vec<MergedLabel>,
     /// The values, the one that wins over all others first.
     pub priority: Vec<u16>,
+    /// By task, the digest of the statistics beside the map that was joined: another map has others.
+    /// Empty in records of earlier versions.
+    #[serde(default)]
+    pub made_of: BTreeMap<String, String>,
+}
+
+impl MergedTable {
+    /// Whether it is what joining `tasks` with this `priority` gives, from the maps beside which
+    /// the files `statistics` lie, one for each task.
+    pub fn is_of(&self, tasks: &[&Task], priority: &[String], statistics: &[Vec<u8>]) -> bool {
+        let Ok(merge) = Merge::new(tasks, priority, [0; 3]) else {
+            return false;
+        };
+        let (_, expected) = merge.finish(self.voxel_ml);
+        let digests = statistics.iter().map(|file| sha256(file));
+        let names = tasks.iter().map(|task| task.name.clone());
+        let made_of: BTreeMap<String, String> = names.zip(digests).collect();
+        let meaning = |table: &MergedTable| -> Vec<(u16, String, u16, String)> {
+            let labels = table.labels.iter();
+            labels
+                .map(|found| {
+                    (
+                        found.value,
+                        found.task.clone(),
+                        found.label,
+                        found.name.clone(),
+                    )
+                })
+                .collect()
+        };
+        meaning(&expected) == meaning(self)
+            && expected.priority == self.priority
+            && made_of == self.made_of
+    }
 }
 
 /// A label of a task in a merged map.
@@ -51,6 +90,7 @@ pub struct Merge {
     /// For each value, 0 included, its place among all; the lowest wins.
     rank: Vec<usize>,
     map: Array3<u16>,
+    made_of: BTreeMap<String, String>,
 }
 
 impl Merge {
@@ -107,6 +147,7 @@ impl Merge {
             labels,
             rank,
             map: Array3::zeros(extent),
+            made_of: BTreeMap::new(),
         })
     }
 
@@ -132,6 +173,8 @@ impl Merge {
                 *value = label.value;
             }
         }
+        let digest = record_sha256(&found.statistics);
+        self.made_of.insert(found.task.name.clone(), digest);
         let rank = &self.rank;
         Zip::from(&mut self.map)
             .and(&found.labels)
@@ -150,6 +193,7 @@ impl Merge {
             mut labels,
             rank,
             map,
+            made_of,
         } = self;
         let counts = uniseg_imaging::label_counts(map.view(), labels.len() + 1);
         for (label, voxels) in labels.iter_mut().zip(counts.into_iter().skip(1)) {
@@ -163,6 +207,7 @@ impl Merge {
             voxel_ml,
             labels,
             priority,
+            made_of,
         };
         (map, table)
     }
@@ -191,6 +236,7 @@ mod tests {
                 skip: false,
                 fast: false,
                 inputs: Vec::new(),
+                files: Vec::new(),
                 voxel_ml: 2.0,
                 labels: Vec::new(),
                 warnings: Vec::new(),
@@ -239,6 +285,35 @@ mod tests {
             ]
         );
         assert_eq!(table.labels[1].ml, 4.0);
+    }
+
+    #[test]
+    fn a_table_knows_what_it_was_made_of() {
+        let manifest = testing::manifest();
+        let tasks = [&manifest.tasks[0], &manifest.tasks[2]];
+        let (_, table) = merged(&["tumour"]);
+        let priority = ["tumour".to_owned()];
+        let folder = tempfile::tempdir().unwrap();
+        let mut files: Vec<Vec<u8>> = tasks
+            .iter()
+            .map(|task| {
+                let path = folder.path().join(&task.name);
+                crate::write_statistics(&found(task, &[]).statistics, &path).unwrap();
+                std::fs::read(path).unwrap()
+            })
+            .collect();
+        assert!(table.is_of(&tasks, &priority, &files));
+        assert!(!table.is_of(&tasks, &[], &files), "another priority");
+        let fewer = table.is_of(&tasks[..1], &priority, &files[..1]);
+        assert!(!fewer, "fewer tasks");
+        let turned = [tasks[1], tasks[0]];
+        let other_order = [files[1].clone(), files[0].clone()];
+        assert!(
+            !table.is_of(&turned, &priority, &other_order),
+            "another order"
+        );
+        files[0].push(b' ');
+        assert!(!table.is_of(&tasks, &priority, &files), "another map");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Results on disk: labels first, then statistics, each complete or not there at all.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use ndarray::Array3;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use uniseg_imaging::{NiftiHeader, write_atomically};
 
 use crate::{MergedTable, RuntimeError, Segmentation, Statistics};
@@ -43,12 +44,27 @@ pub fn write_merged(
     write_json(table, json)
 }
 
+/// Digest of the file that [`write_statistics`] writes; of nothing if it cannot be written.
+pub(crate) fn record_sha256(statistics: &Statistics) -> String {
+    sha256(&json(statistics).unwrap_or_default())
+}
+
+/// Digest of a file's content, in hexadecimal digits.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn json(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
 fn write_json(value: &impl Serialize, path: &Path) -> Result<(), RuntimeError> {
-    write_atomically(path, false, |out| {
-        serde_json::to_writer_pretty(&mut *out, value)?;
-        out.write_all(b"\n")
-    })
-    .map_err(|source| RuntimeError::WriteStatistics {
+    let written =
+        json(value).and_then(|bytes| write_atomically(path, false, |out| out.write_all(&bytes)));
+    written.map_err(|source| RuntimeError::WriteStatistics {
         path: path.to_owned(),
         source,
     })

@@ -85,7 +85,7 @@ impl Predictor for WholeModel<'_> {
     }
 
     fn batches(&self) -> bool {
-        self.batches
+        self.batches && self.engine.batches()
     }
 
     fn logits(

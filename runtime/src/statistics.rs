@@ -1,5 +1,7 @@
 //! What a segmentation amounts to, as plain data for a JSON file.
 
+use std::{io, path::Path, time::UNIX_EPOCH};
+
 use ndarray::ArrayView3;
 use serde::{Deserialize, Serialize};
 use uniseg_imaging::{Geometry, label_counts};
@@ -43,12 +45,39 @@ pub struct Statistics {
     pub fast: bool,
     /// Names of the image files, without folders, in the order of the task's channels.
     pub inputs: Vec<String>,
+    /// What the image files were, in the same order; absent in records of earlier versions.
+    #[serde(default)]
+    pub files: Vec<InputFile>,
     /// Volume of one voxel in millilitres.
     pub voxel_ml: f64,
     /// One entry for each label value, background included.
     pub labels: Vec<LabelStatistics>,
     /// What was repaired or doubtful about the inputs.
     pub warnings: Vec<String>,
+}
+
+/// What tells a file from another of the same name, without reading it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputFile {
+    /// Size.
+    pub bytes: u64,
+    /// When it was last written, in nanoseconds since 1970; absent if the file system does not say.
+    pub modified_ns: Option<u64>,
+}
+
+impl InputFile {
+    /// The file at `path` as it is now.
+    ///
+    /// Errors: it is not there, or nothing can be learned of it.
+    pub fn of(path: &Path) -> io::Result<InputFile> {
+        let found = path.metadata()?;
+        let modified = found.modified().ok();
+        let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        Ok(InputFile {
+            bytes: found.len(),
+            modified_ns: since.and_then(|since| u64::try_from(since.as_nanos()).ok()),
+        })
+    }
 }
 
 /// How much of a label there is.
@@ -72,6 +101,7 @@ pub(crate) struct Origin<'a> {
     pub(crate) on: ComputedOn,
     pub(crate) options: WindowOptions,
     pub(crate) inputs: Vec<String>,
+    pub(crate) files: Vec<InputFile>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -97,6 +127,7 @@ impl Statistics {
             on,
             options,
             inputs,
+            files,
             warnings,
         } = origin;
         let voxel_ml = geometry.spacing.voxel_ml();
@@ -127,6 +158,7 @@ impl Statistics {
             skip: options.skip,
             fast: options.fast,
             inputs,
+            files,
             voxel_ml,
             labels,
             warnings,

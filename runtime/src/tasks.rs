@@ -1,5 +1,7 @@
 //! From what a user typed to the tasks meant.
 
+use std::collections::BTreeSet;
+
 use uniseg_onnx::{Manifest, Task};
 
 use crate::RuntimeError;
@@ -20,7 +22,7 @@ pub struct TaskChoice {
 /// file does not say what made it, so `all` alone runs the MR tasks on a CT too, and the note
 /// says so). Case is ignored.
 ///
-/// Errors: [`RuntimeError::UnknownTask`] with the nearest name, [`RuntimeError::ChannelCount`] if
+/// Errors: [`RuntimeError::NoTaskNamed`], [`RuntimeError::UnknownTask`] with the nearest name, [`RuntimeError::ChannelCount`] if
 /// the one task takes another number of files, [`RuntimeError::NoTaskForChannels`].
 pub fn select_tasks(
     manifest: &Manifest,
@@ -36,8 +38,8 @@ pub fn select_tasks(
     }
     // A name that has a comma in it is a name first.
     let parts = match manifest.task(asked) {
-        Err(_) if asked.contains(',') => asked.split(',').map(str::trim).collect(),
-        _ => vec![asked],
+        Err(_) => asked.split(',').map(str::trim).collect(),
+        Ok(_) => vec![asked],
     };
     let mut tasks: Vec<Task> = Vec::new();
     for part in parts.into_iter().filter(|part| !part.is_empty()) {
@@ -49,7 +51,35 @@ pub fn select_tasks(
             tasks.push(task.clone());
         }
     }
+    if tasks.is_empty() {
+        return Err(RuntimeError::NoTaskNamed {
+            known: manifest
+                .tasks
+                .iter()
+                .map(|task| task.name.clone())
+                .collect(),
+        });
+    }
     Ok(TaskChoice { tasks, note: None })
+}
+
+/// Whether there are cases for which `asked` means something, before any is looked at.
+///
+/// Errors: those of [`select_tasks`], if it fails for every number of files that a task takes.
+pub fn check_tasks(manifest: &Manifest, asked: &str) -> Result<(), RuntimeError> {
+    let counts: BTreeSet<usize> = manifest
+        .tasks
+        .iter()
+        .map(|task| task.channels.len())
+        .collect();
+    let mut found = Ok(());
+    for channels in counts {
+        match select_tasks(manifest, asked, channels) {
+            Ok(_) => return Ok(()),
+            Err(error) => found = Err(error),
+        }
+    }
+    found
 }
 
 fn all(
@@ -136,6 +166,28 @@ mod tests {
         assert_eq!(names_of(&choice), ["mr_liver", "liver"]);
         assert!(select_tasks(&manifest, "liver,whole_body", 1).is_err());
         assert!(select_tasks(&manifest, "liver,spleen", 1).is_err());
+    }
+
+    #[test]
+    fn nothing_but_commas_is_no_task() {
+        for asked in ["", ",", " , "] {
+            let error = select_tasks(&testing::manifest(), asked, 1).unwrap_err();
+            assert!(
+                error.to_string().starts_with("no task is named"),
+                "{asked:?}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_no_case_can_be_asked_for_is_found_without_one() {
+        let manifest = testing::manifest();
+        for asked in ["liver", "whole_body", "all", "all:MR", "liver,mr_liver"] {
+            check_tasks(&manifest, asked).unwrap();
+        }
+        for asked in ["", "livr", "liver,spleen", "all:XX", "liver,whole_body"] {
+            assert!(check_tasks(&manifest, asked).is_err(), "{asked}");
+        }
     }
 
     #[test]

@@ -137,7 +137,7 @@ pub fn predict_slabs(
     let patch = manifest.network.patch_zyx;
     let plan = WindowPlan::new([z, y, x], patch, options.step)?;
     let importance = gaussian(patch, manifest.inference.gaussian_sigma)?;
-    let mut forward = Forward::new(predictor, manifest, tasks, options)?;
+    let mut forward = Forward::new(predictor, manifest, tasks, options, plan.len())?;
     let depth = patch[0].min(z);
     let classes = tasks.iter().map(|task| task.labels.len());
     let mut means = Accumulator::new(classes, depth, [y, x]);

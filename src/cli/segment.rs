@@ -86,7 +86,8 @@ pub(crate) struct Segment {
     /// Segment finished cases again
     #[arg(long, conflicts_with = "keep_finished")]
     again: bool,
-    /// Skip finished cases even if they were made on another device or in another precision
+    /// Skip finished cases even if they were made on another device or in another precision, or if
+    /// their images were written again since, with as many bytes
     #[arg(long)]
     keep_finished: bool,
     /// Engine to compute with

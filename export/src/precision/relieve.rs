@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::Calibrator;
 use super::quantise::{Site, Sites, convert};
-use crate::cost::{Cost, flops};
+use crate::cost::{Cost, flops, weight_bytes};
 use crate::emit::emit;
 use crate::error::ExportError;
 use crate::graph::{Graph, Node, ValueId};
@@ -41,12 +41,17 @@ pub(super) fn relieve(
     calibrator: &mut dyn Calibrator,
 ) -> Result<Sites, ExportError> {
     let all = Cost::of(graph);
+    let affordable: Vec<(usize, f64)> = graph
+        .nodes()
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| sites.of(*index) != Site::Float)
+        .map(|(index, node)| (index, cost(graph, node, sites.of(index), &all)))
+        .filter(|(_, cost)| *cost <= share)
+        .collect();
     let mut candidates = Vec::new();
-    for (index, node) in graph.nodes().iter().enumerate() {
-        let cost = cost(graph, node, sites.of(index), &all);
-        if sites.of(index) == Site::Float || cost > share {
-            continue;
-        }
+    for (done, &(index, cost)) in affordable.iter().enumerate() {
+        calibrator.progress(done, affordable.len());
         let mut alone = convert(graph, &sites.only(index), ranges)?;
         alone.name_axes_like(graph);
         let disturbance = calibrator
@@ -63,18 +68,18 @@ pub(super) fn relieve(
             disturbance,
         });
     }
+    calibrator.progress(affordable.len(), affordable.len());
     Ok(sites.without(&chosen(candidates, share)))
 }
 
 /// What `node` costs in float: its share of the operations, if bytes save those, and of weights.
 fn cost(graph: &Graph, node: &Node, site: Site, all: &Cost) -> f64 {
-    let weights = node.inputs.get(1).and_then(|id| graph.constant(*id));
-    let bytes = weights.map_or(0, |weights| weights.bytes.len());
     let operations = match site {
         Site::Computed => flops(graph, node),
         Site::Stored | Site::Float => 0,
     };
-    operations as f64 / all.flops.max(1) as f64 + bytes as f64 / all.weight_bytes.max(1) as f64
+    operations as f64 / all.flops.max(1) as f64
+        + weight_bytes(graph, node) as f64 / all.weight_bytes.max(1) as f64
 }
 
 /// The nodes of most disturbance for their cost that `share` pays for.

@@ -289,6 +289,7 @@ impl Case {
             on,
             options,
             inputs: self.paths.iter().map(|path| file_name(path)).collect(),
+            files: self.files.clone(),
             warnings: self.warnings.clone(),
         };
         Statistics::count(labels.view(), self.geometry(), origin)

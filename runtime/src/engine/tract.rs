@@ -129,6 +129,11 @@ impl Engine for TractEngine {
         }
     }
 
+    /// Sizes are fixed when it is opened, for one window.
+    fn batches(&self) -> bool {
+        false
+    }
+
     fn run(
         &mut self,
         inputs: &[(&str, TensorView<'_>)],

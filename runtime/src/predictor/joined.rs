@@ -23,6 +23,7 @@ pub(crate) struct JoinedModel {
     most: usize,
     name: String,
     on: ComputedOn,
+    takes_batches: bool,
 }
 
 impl JoinedModel {
@@ -61,6 +62,7 @@ impl JoinedModel {
             opener,
             name: engine.name().to_owned(),
             on: engine.computed_on(),
+            takes_batches: engine.batches(),
             engine: Some(engine),
             tasks,
         };
@@ -94,7 +96,7 @@ impl Predictor for JoinedModel {
     }
 
     fn batches(&self) -> bool {
-        self.model.batches()
+        self.model.batches() && self.takes_batches
     }
 
     fn tasks_in_a_call(&self) -> usize {

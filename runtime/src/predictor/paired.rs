@@ -25,7 +25,7 @@ impl Predictor for PairedModel {
     }
 
     fn batches(&self) -> bool {
-        self.batches
+        self.batches && self.encoder.batches() && self.decoder.batches()
     }
 
     fn logits(

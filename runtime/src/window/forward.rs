@@ -33,7 +33,8 @@ pub(super) struct Forward<'a> {
 }
 
 impl<'a> Forward<'a> {
-    /// Prepares `tasks` of `manifest`, which must take the same channels in the same slots.
+    /// Prepares `tasks` of `manifest`, which must take the same channels in the same slots, for as
+    /// many windows at a time as `options` say and `most` allows.
     ///
     /// Errors: [`RuntimeError::TaskOutsideNetwork`] if a task names slots or classes that the
     /// network does not have.
@@ -42,6 +43,7 @@ impl<'a> Forward<'a> {
         manifest: &Manifest,
         tasks: &[&Task],
         options: &WindowOptions,
+        most: usize,
     ) -> Result<Forward<'a>, RuntimeError> {
         let network = &manifest.network;
         let [d, h, w] = network.patch_zyx;
@@ -65,15 +67,16 @@ impl<'a> Forward<'a> {
                 axes[axis.index()] = true;
                 axes
             });
+        let views = mirror_views(if options.mirror { mirrored } else { [false; 3] });
         let batch = match predictor.batches() {
-            true => options.batch.get(),
+            true => options.batch.get().min(most.max(1) * views.len()),
             false => 1,
         };
         let channels = tasks.first().map_or(&[][..], |task| &task.channels);
         Ok(Forward {
             predictor,
             slots: channels.iter().map(|channel| channel.slot).collect(),
-            views: mirror_views(if options.mirror { mirrored } else { [false; 3] }),
+            views,
             tasks: tasks.iter().map(|task| task.id).collect(),
             batch,
             image: Array5::zeros((batch, network.slots, d, h, w)),
@@ -187,9 +190,11 @@ impl<'a> Forward<'a> {
         result
     }
 
-    /// Gives back what a smaller batch does not need.
+    /// Gives back what a smaller batch does not need: all of it first, because there is no memory
+    /// for both.
     fn shrink(&mut self) {
         let (_, slots, d, h, w) = self.image.dim();
+        self.image = Array5::zeros((0, slots, d, h, w));
         self.image = Array5::zeros((self.batch, slots, d, h, w));
     }
 

@@ -32,10 +32,9 @@ pub(super) struct PrecisionArgs {
     calibrate_range: RangeName,
     /// How much of the work and of the weights int8 may leave in float, 0 to 1. Each layer is
     /// tried in bytes alone, and those that disturb the result most for what they cost stay in
-    /// float until the share is used up. On the reference network 0.05 nearly halves the voxels
-    /// whose label changes. It takes a few windows for each layer: minutes for a large network. 0
-    /// tries nothing
-    #[arg(long, value_name = "S", default_value_t = Share(0.0))]
+    /// float until the share is used up. It takes a few windows for each layer: minutes for a
+    /// large network. 0 tries nothing
+    #[arg(long, value_name = "S", default_value_t = Share(0.1))]
     float_share: Share,
     /// Images to compare the result with f32 on, besides those of --calibrate
     #[arg(long, value_name = "[TASK=]PATH")]
@@ -157,8 +156,11 @@ impl PrecisionArgs {
             Precision::F32 if request.features == at_full.features => reference,
             Precision::F32 => form.compile(checkpoint, request, [None, None])?,
             _ => {
+                let steps = report::Steps::new();
+                let tell = move |what: &str, done, all| steps.show(what, done, all);
                 let calibrator = |encoder| {
                     VolumeCalibrator::new(&full, encoder, &calibrate, self.engine.options())
+                        .telling(&tell)
                 };
                 let [mut first, mut last] = [calibrator(true), calibrator(false)];
                 form.compile(checkpoint, request, [Some(&mut first), Some(&mut last)])?

@@ -75,8 +75,8 @@ pub(super) fn run(
         first_group(&tasks, command.together(&pieces, planned))
     };
     let (mut jobs, mut rows): (Vec<Job>, Vec<Row>) = (Vec::new(), Vec::new());
-    // Cases that were finished otherwise than they would be now.
-    let mut otherwise = 0;
+    // Cases that were finished otherwise than they would be now, and on files of another time.
+    let (mut otherwise, mut touched) = (0, 0);
     for case in cases {
         let name = case.name.clone();
         let job = match job(command, model, case) {
@@ -89,6 +89,10 @@ pub(super) fn run(
         let done = match job.finished(command, model, &options) {
             Some(_) if command.again => false,
             Some(_) if command.keep_finished => true,
+            Some(finished) if finished.is_touched() => {
+                touched += 1;
+                false
+            }
             Some(finished) => {
                 // What would compute them now is known once it is there.
                 let opened = engines.open(command, &cancel, together(&job))?;
@@ -114,6 +118,12 @@ pub(super) fn run(
         report::note(&format!(
             "{otherwise} finished case(s) were made on another device or in another precision and \
              are made again; --keep-finished keeps them"
+        ));
+    }
+    if touched > 0 {
+        report::note(&format!(
+            "{touched} finished case(s) have images that were written again since, and are made \
+             again; --keep-finished keeps them"
         ));
     }
     if let Some(first) = jobs.first() {
@@ -187,11 +197,15 @@ impl Job {
         options: &WindowOptions,
     ) -> Option<Finished> {
         let merged = !command.merge
-            || outputs::merged(&self.folder(command))
-                .iter()
-                .all(|path| path.is_file());
+            || outputs::is_merged(
+                &self.folder(command),
+                &self.tasks,
+                &command.priority,
+                &self.outputs,
+            );
+        let images = &self.case.images;
         let pairs = self.tasks.iter().zip(&self.outputs);
-        let tasks = pairs.map(|(task, outputs)| outputs.finished(task, model, options));
+        let tasks = pairs.map(|(task, outputs)| outputs.finished(task, model, options, images));
         let tasks = tasks.collect::<Option<Vec<_>>>().filter(|_| merged)?;
         Some(Finished(tasks))
     }

@@ -1,13 +1,15 @@
 //! Where results go, and whether they are there.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use uniseg_imaging::NiftiHeader;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
-    ComputedOn, Model, Segmentation, Statistics, WindowOptions, write_labels, write_statistics,
+    ComputedOn, InputFile, MergedTable, Model, Segmentation, Statistics, WindowOptions,
+    write_labels, write_statistics,
 };
 
 use super::Segment;
@@ -20,14 +22,27 @@ pub(super) struct Outputs {
     pub(super) probabilities: Option<PathBuf>,
 }
 
-/// What earlier runs computed the tasks of a case on, as far as they say.
-pub(super) struct Finished(pub(super) Vec<Option<ComputedOn>>);
+/// How an earlier run finished a task of a case.
+pub(super) struct Before {
+    /// What it was computed on, as far as the record says.
+    on: Option<ComputedOn>,
+    /// Whether an image was written again since, with as many bytes.
+    touched: bool,
+}
+
+/// How earlier runs finished the tasks of a case.
+pub(super) struct Finished(pub(super) Vec<Before>);
 
 impl Finished {
     /// Whether the same results would come from what computes `now`.
     pub(super) fn is_alike(&self, now: ComputedOn) -> bool {
-        let alike = |before: &Option<ComputedOn>| before.is_some_and(|on| on.is_alike(now));
+        let alike = |before: &Before| before.on.is_some_and(|on| on.is_alike(now));
         self.0.iter().all(alike)
+    }
+
+    /// Whether an image was written again since.
+    pub(super) fn is_touched(&self) -> bool {
+        self.0.iter().any(|before| before.touched)
     }
 }
 
@@ -186,16 +201,23 @@ impl Outputs {
             .with_file_name(format!("{stem}.probabilities.nii.gz"))
     }
 
-    /// What an earlier run computed this task on, if it finished it with the same weights and
-    /// settings.
+    /// How an earlier run finished this task, if it did with the same weights and settings, on
+    /// images of the same names and sizes.
     pub(super) fn finished(
         &self,
         task: &Task,
         model: &Model,
         options: &WindowOptions,
-    ) -> Option<Option<ComputedOn>> {
+        images: &[PathBuf],
+    ) -> Option<Before> {
         let bytes = std::fs::read(&self.statistics).ok()?;
         let found: Statistics = serde_json::from_slice(&bytes).ok()?;
+        let names = images.iter().map(|path| path.file_name());
+        let files: Vec<InputFile> = images
+            .iter()
+            .map(|path| InputFile::of(path).ok())
+            .collect::<Option<_>>()?;
+        let sizes = |files: &[InputFile]| -> Vec<u64> { files.iter().map(|f| f.bytes).collect() };
         let done = self.labels.is_file()
             && self
                 .probabilities
@@ -203,9 +225,14 @@ impl Outputs {
                 .is_none_or(|path| path.is_file())
             && found.weights_sha256 == model.manifest().weights_sha256
             && found.task == task.name
+            && names.eq(found.inputs.iter().map(|name| Some(OsStr::new(name))))
+            && sizes(&files) == sizes(&found.files)
             && (found.step, found.mirror, found.skip, found.fast)
                 == (options.step, options.mirror, options.skip, options.fast);
-        done.then(|| found.computed_on())
+        done.then(|| Before {
+            on: found.computed_on(),
+            touched: files != found.files,
+        })
     }
 
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
@@ -239,6 +266,27 @@ impl Outputs {
 /// A merged label map in `folder`, and the table of its values.
 pub(super) fn merged(folder: &Path) -> [PathBuf; 2] {
     ["merged.nii.gz", "merged.json"].map(|name| folder.join(name))
+}
+
+/// Whether the merged map in `folder` is what joining the maps of `tasks` that lie at `outputs` gives.
+pub(super) fn is_merged(
+    folder: &Path,
+    tasks: &[Task],
+    priority: &[String],
+    outputs: &[Outputs],
+) -> bool {
+    let [map, json] = merged(folder);
+    let statistics: Option<Vec<Vec<u8>>> = outputs
+        .iter()
+        .map(|outputs| std::fs::read(&outputs.statistics).ok())
+        .collect();
+    let table = std::fs::read(json).ok();
+    let table = table.and_then(|bytes| serde_json::from_slice::<MergedTable>(&bytes).ok());
+    let tasks: Vec<&Task> = tasks.iter().collect();
+    map.is_file()
+        && table
+            .zip(statistics)
+            .is_some_and(|(table, statistics)| table.is_of(&tasks, priority, &statistics))
 }
 
 /// A task's name as a file name: names come from the model, only what is safe is kept.
