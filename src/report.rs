@@ -48,12 +48,16 @@ pub(crate) fn sentence(error: &anyhow::Error) -> String {
     uniseg_runtime::sentence(error.as_ref())
 }
 
+/// Whether there is a terminal to draw bars on.
+pub(crate) fn has_bar() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// A progress bar: on a terminal, hidden elsewhere.
 pub(crate) fn bar() -> ProgressBar {
-    let target = if io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
+    let target = match has_bar() {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
     };
     ProgressBar::with_draw_target(None, target)
 }

@@ -19,25 +19,48 @@ pub struct CohortCase {
     pub images: Vec<PathBuf>,
     /// The task, where the table says one.
     pub task: Option<String>,
-    /// The lowest channel number that no file has, if a higher one has a file.
-    pub missing: Option<u32>,
+    /// Why it cannot be segmented, if that shows already.
+    pub flaw: Option<CaseFlaw>,
+}
+
+/// What is wrong with the files of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaseFlaw {
+    /// The lowest channel that has no file, where a higher one has.
+    NoFile {
+        /// The channel, from 0.
+        channel: u32,
+    },
+    /// More than one file could be a channel.
+    TwoFiles {
+        /// The channel, from 0.
+        channel: u32,
+    },
 }
 
 impl CohortCase {
-    /// Whether the files' names leave no channel out.
+    /// Whether each channel up to the last one has one file.
     ///
-    /// Errors: [`CohortError::Gap`].
+    /// Errors: [`CohortError::Gap`], [`CohortError::TwoFiles`].
     pub fn check(&self) -> Result<(), CohortError> {
-        match self.missing {
+        let case = self.name.clone();
+        let found = || {
+            let names = self.images.iter().filter_map(|path| path.file_name());
+            names
+                .map(|name| name.to_string_lossy().into_owned())
+                .collect()
+        };
+        match self.flaw {
             None => Ok(()),
-            Some(missing) => Err(CohortError::Gap {
-                case: self.name.clone(),
+            Some(CaseFlaw::NoFile { channel: missing }) => Err(CohortError::Gap {
+                case,
                 missing,
-                found: self
-                    .images
-                    .iter()
-                    .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
-                    .collect(),
+                found: found(),
+            }),
+            Some(CaseFlaw::TwoFiles { channel }) => Err(CohortError::TwoFiles {
+                case,
+                channel,
+                found: found(),
             }),
         }
     }
@@ -46,36 +69,35 @@ impl CohortCase {
 /// Finds the cases that `input` means; nothing if it is the name of an image file.
 ///
 /// - A folder: its NIfTI files, not those of folders within it.
-/// - A pattern: `*` and `?` in the last part of a path that is not there itself.
+/// - A pattern, where nothing has that name itself: `*`, `?` and `[abc]` as in a shell, in any part
+///   of the path, and `**` for folders within folders. Of a folder that matches its files are meant.
 /// - A table: a file ending in `.csv` with the columns `case`, any number of image columns, and
 ///   optionally `task`; paths are relative to the table's folder.
 ///
 /// Files called `CASE_0000.nii.gz`, `CASE_0001.nii.gz`, ... are the channels of one case, as
 /// nnU-Net names them; any other file is a case of its own. A case whose numbers leave a channel
-/// out is found, and says so in [`CohortCase::check`]. Cases are sorted by name, those of a
-/// table stay in its order.
+/// out, or of which a channel has two files, is found, and says so in [`CohortCase::check`]. Cases
+/// are sorted by name, those of a table stay in its order.
 ///
 /// Errors: [`CohortError`].
 pub fn find_cases(input: &Path) -> Result<Option<Vec<CohortCase>>, CohortError> {
     let name = input.file_name().map(|name| name.to_string_lossy());
     let name = name.as_deref().unwrap_or_default();
-    let cases = if input.is_dir() {
-        files::in_folder(input, None)?
+    let pattern = input.to_str().filter(|text| text.contains(['*', '?', '[']));
+    let path = input.to_owned();
+    let (cases, none) = if input.is_dir() {
+        let files = files::in_folder(input)?;
+        (files::cases(files)?, CohortError::Empty { path })
     } else if name.to_lowercase().ends_with(".csv") {
-        csv::read(input)?
-    } else if !input.exists() && name.contains(['*', '?']) {
-        let folder = match input.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        files::in_folder(folder, Some(name))?
+        (csv::read(input)?, CohortError::NoRows { path })
+    } else if let Some(pattern) = pattern.filter(|_| !input.exists()) {
+        let files = files::matching(pattern)?;
+        (files::cases(files)?, CohortError::NoMatch { path })
     } else {
         return Ok(None);
     };
     if cases.is_empty() {
-        return Err(CohortError::Empty {
-            path: input.to_owned(),
-        });
+        return Err(none);
     }
     let mut names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
     names.sort_unstable();

@@ -193,11 +193,21 @@ impl fmt::Debug for OpenedEngine {
 ///
 /// A device or precision that is named is what is used, or this is an error.
 ///
+/// What was asked for of a GPU is used, or this is an error, too; where the device was left open and
+/// is none, it is a note.
+///
 /// Errors: [`RuntimeError::NoEngine`] if the engine is not there,
-/// [`RuntimeError::DeviceUnavailable`], [`RuntimeError::NoPrecision`],
+/// [`RuntimeError::DeviceUnavailable`], [`RuntimeError::OtherDevice`], [`RuntimeError::NoPrecision`],
 /// [`RuntimeError::OutOfMemory`], [`RuntimeError::LoadLibrary`],
 /// [`RuntimeError::OtherLibraryLoaded`] and [`RuntimeError::OpenSession`].
 pub fn open_engine(model: &Model, options: &EngineOptions) -> Result<OpenedEngine, RuntimeError> {
+    if options.device != Device::Auto {
+        let device = options.device;
+        let unused = options.cuda.unused_on(device);
+        if !unused.is_empty() {
+            return Err(RuntimeError::OtherDevice { device, unused });
+        }
+    }
     let mut absent = Vec::new();
     for row in table::rows(options.kind) {
         match (row.open)(model, options)? {
@@ -210,7 +220,11 @@ pub fn open_engine(model: &Model, options: &EngineOptions) -> Result<OpenedEngin
                         engine.name()
                     )
                 });
-                let notes: Vec<String> = slower.into_iter().chain(note).collect();
+                let device = engine.computed_on().device;
+                let unused = options.cuda.unused_on(device);
+                let unused = (!unused.is_empty())
+                    .then(|| RuntimeError::OtherDevice { device, unused }.to_string());
+                let notes: Vec<String> = slower.into_iter().chain(note).chain(unused).collect();
                 let note = (!notes.is_empty()).then(|| notes.join("; "));
                 return Ok(OpenedEngine { engine, note });
             }

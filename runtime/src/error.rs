@@ -219,6 +219,14 @@ pub enum RuntimeError {
         /// What is missing, and the remedy.
         reason: String,
     },
+    /// Something was asked for that another device has.
+    #[error("the device {device} has no use for {}: it is for cuda", unused.join(", "))]
+    OtherDevice {
+        /// The device.
+        device: Device,
+        /// What was asked for, as on the command line.
+        unused: Vec<&'static str>,
+    },
     /// Device and artefact together cannot compute in the precision asked for.
     #[error("the device {device} cannot compute this artefact in {precision}: {reason}")]
     NoPrecision {
@@ -339,7 +347,8 @@ pub enum RuntimeError {
     /// A case does not fit into the memory that it may use.
     #[error(
         "the case needs about {needed}, more than the {bound} allowed: {images} for its images and \
-         labels, {network} for one call of the network; allow more, or crop the images"
+         labels, {network} for one call of the network, the rest for program and engine; allow \
+         more, or crop the images"
     )]
     MemoryBound {
         /// What is allowed.

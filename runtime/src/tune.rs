@@ -200,7 +200,8 @@ impl Patch {
             precision: row.precision,
             cuda: CudaOptions {
                 // Anything but none: what is remembered must not decide what is measured.
-                conv_search: Some(row.conv_search.unwrap_or_default()),
+                conv_search: matches!(row.device, Device::Cuda(_) | Device::TensorRt(_))
+                    .then(|| row.conv_search.unwrap_or_default()),
                 graph: Some(row.graph),
                 own_norm: Some(row.own_norm),
                 ..CudaOptions::default()

@@ -21,6 +21,8 @@ mod write;
 
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use crate::error::ImagingError;
 use crate::geometry::Geometry;
 use crate::volume::Volume;
@@ -212,8 +214,22 @@ impl Opened {
             self.warnings
                 .push(HeaderWarning::SurplusBytes { count: surplus });
         }
+        let count = frames.iter().map(not_numbers).sum();
+        if count > 0 {
+            self.warnings.push(HeaderWarning::NotNumbers { count });
+        }
         Ok((frames, self.warnings))
     }
+}
+
+/// How many voxels are NaN.
+fn not_numbers(volume: &Volume<f32>) -> u64 {
+    let voxels = volume.voxels();
+    let planes: Vec<_> = voxels.outer_iter().collect();
+    let count = planes
+        .into_par_iter()
+        .map(|plane| plane.iter().filter(|voxel| voxel.is_nan()).count());
+    count.sum::<usize>() as u64
 }
 
 #[cfg(test)]
@@ -221,6 +237,21 @@ mod tests {
     use super::*;
     use crate::geometry::{Extent, SpacingMm};
     use ndarray::Array3;
+
+    #[test]
+    fn voxels_that_are_no_numbers_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let spacing = SpacingMm::from_zyx([1.0; 3]).unwrap();
+        let geometry = Geometry::axis_aligned(Extent::from_zyx([2, 1, 3]), spacing);
+        let mut voxels = Array3::zeros((2, 1, 3));
+        for bad in [[0, 0, 1], [1, 0, 2]] {
+            voxels[bad] = f32::NAN;
+        }
+        let path = folder.path().join("nan.nii");
+        write_image(&path, &Volume::new(voxels, geometry).unwrap()).unwrap();
+        let warnings = read_nifti(&path).unwrap().warnings;
+        assert_eq!(warnings, [HeaderWarning::NotNumbers { count: 2 }]);
+    }
 
     /// A file of two channels: three-dimensional bytes under a four-dimensional header.
     fn two_channels(folder: &Path, dims: [i16; 8]) -> std::path::PathBuf {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{CohortCase, CohortError};
+use super::{CaseFlaw, CohortCase, CohortError};
 
 /// Reads the table at `path`.
 pub(super) fn read(path: &Path) -> Result<Vec<CohortCase>, CohortError> {
@@ -55,10 +55,14 @@ pub(super) fn read(path: &Path) -> Result<Vec<CohortCase>, CohortError> {
             if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) {
                 return Err(wrong(line, format!("{name:?} cannot name a case's files")));
             }
-            let files = images
-                .iter()
-                .map(|at| cell(*at))
-                .filter(|file| !file.is_empty());
+            // Empty cells behind the last image are channels that other cases have.
+            let named = images.iter().map(|at| cell(*at));
+            let mut channels: Vec<&str> = named.collect();
+            while channels.last().is_some_and(|file| file.is_empty()) {
+                channels.pop();
+            }
+            let absent = (0u32..).zip(&channels).find(|(_, file)| file.is_empty());
+            let files = channels.iter().filter(|file| !file.is_empty());
             let files: Vec<_> = files.map(|file| folder.join(file)).collect();
             if files.is_empty() {
                 return Err(wrong(line, "there is no image".to_owned()));
@@ -69,7 +73,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<CohortCase>, CohortError> {
                 task: task
                     .map(|at| cell(at).to_owned())
                     .filter(|task| !task.is_empty()),
-                missing: None,
+                flaw: absent.map(|(channel, _)| CaseFlaw::NoFile { channel }),
             })
         })
         .collect()

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use glob::PatternError;
+
 /// Why a folder, pattern or table is no list of cases.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,11 +17,31 @@ pub enum CohortError {
         #[source]
         source: io::Error,
     },
-    /// There is no case.
+    /// A folder has no case.
     #[error("{} holds no NIfTI file", path.display())]
     Empty {
-        /// The folder, pattern or table.
+        /// The folder.
         path: PathBuf,
+    },
+    /// A pattern finds no case.
+    #[error("no NIfTI file matches {}", path.display())]
+    NoMatch {
+        /// The pattern.
+        path: PathBuf,
+    },
+    /// A table has no case.
+    #[error("{} names no case: there is nothing below its first line", path.display())]
+    NoRows {
+        /// The table.
+        path: PathBuf,
+    },
+    /// A pattern is not one.
+    #[error("{pattern} is no pattern")]
+    Pattern {
+        /// What was typed.
+        pattern: String,
+        /// Why.
+        source: PatternError,
     },
     /// Two cases have one name, so their results would have one too.
     #[error("{} has two cases called {case:?}", path.display())]
@@ -37,6 +59,16 @@ pub enum CohortError {
         /// The channel without a file.
         missing: u32,
         /// Names of the files that are there.
+        found: Vec<String>,
+    },
+    /// More than one file could be a channel of a case.
+    #[error("case {case} has more than one file of channel _{channel:04}: {}", found.join(", "))]
+    TwoFiles {
+        /// Name of the case.
+        case: String,
+        /// The channel.
+        channel: u32,
+        /// Names of all its files.
         found: Vec<String>,
     },
     /// A table's first line does not name its columns.

@@ -2,77 +2,136 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
+    fs, io,
+    path::{Path, PathBuf},
 };
 
-use super::{CohortCase, CohortError};
+use glob::{MatchOptions, glob_with};
 
-/// The cases whose files lie in `folder` and, if there is one, match `pattern`.
-pub(super) fn in_folder(
-    folder: &Path,
-    pattern: Option<&str>,
-) -> Result<Vec<CohortCase>, CohortError> {
-    let failed = |source| CohortError::Read {
+use super::{CaseFlaw, CohortCase, CohortError};
+
+/// Patterns mean what they mean in a shell: a star stays in its folder and finds no hidden file.
+const AS_IN_A_SHELL: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
+
+/// What lies in `folder`.
+pub(super) fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, CohortError> {
+    let entries = || -> io::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(folder)?;
+        entries.map(|entry| Ok(entry?.path())).collect()
+    };
+    entries().map_err(|source| CohortError::Read {
         path: folder.to_owned(),
         source,
-    };
-    // By case, then by channel: both sorted, whatever order the file system has.
-    let mut found: BTreeMap<String, BTreeMap<u32, _>> = BTreeMap::new();
-    // Channels that a pattern leaves out on purpose are not missing.
-    let mut there: BTreeSet<(String, u32)> = BTreeSet::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            continue;
-        };
-        let Some((case, channel)) = case_and_channel(name) else {
-            continue;
-        };
-        there.insert((case.to_owned(), channel));
-        if !pattern.is_none_or(|pattern| matches(pattern, name)) {
-            continue;
-        }
-        let channels = found.entry(case.to_owned()).or_default();
-        if channels.insert(channel, path.clone()).is_some() {
-            return Err(CohortError::Twice {
-                path: folder.to_owned(),
-                case: case.to_owned(),
-            });
-        }
-    }
-    Ok(found
-        .into_iter()
-        .map(|(name, channels)| CohortCase {
-            missing: missing(&name, &channels, &there),
-            name,
-            images: channels.into_values().collect(),
-            task: None,
-        })
-        .collect())
+    })
 }
 
-/// The lowest channel before the last of `channels` that no file in the folder has.
-fn missing<T>(
-    case: &str,
-    channels: &BTreeMap<u32, T>,
-    there: &BTreeSet<(String, u32)>,
-) -> Option<u32> {
-    let last = channels.keys().next_back().copied()?;
-    (0..last).find(|channel| !there.contains(&(case.to_owned(), *channel)))
+/// What matches `pattern`, and what lies in folders that do.
+pub(super) fn matching(pattern: &str) -> Result<Vec<PathBuf>, CohortError> {
+    let found = glob_with(pattern, AS_IN_A_SHELL).map_err(|source| CohortError::Pattern {
+        pattern: pattern.to_owned(),
+        source,
+    })?;
+    let mut files = Vec::new();
+    for path in found {
+        let path = path.map_err(|error| CohortError::Read {
+            path: error.path().to_owned(),
+            source: error.into(),
+        })?;
+        match path.is_dir() {
+            true => files.extend(in_folder(&path)?),
+            false => files.push(path),
+        }
+    }
+    Ok(files)
+}
+
+/// The cases that these files are, by name; files of other kinds are none.
+///
+/// Where files of several folders have the same names, as `CASE/ct.nii.gz`, cases are called by
+/// their folder, too: `CASE_ct`.
+pub(super) fn cases(files: Vec<PathBuf>) -> Result<Vec<CohortCase>, CohortError> {
+    // By folder and case, then by channel: sorted, whatever order the file system has.
+    let mut found: BTreeMap<(PathBuf, String), BTreeMap<u32, Vec<PathBuf>>> = BTreeMap::new();
+    for path in files {
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        if let Some((case, channel)) = case_and_channel(&path) {
+            let channels = found.entry((folder, case)).or_default();
+            channels.entry(channel).or_default().push(path);
+        }
+    }
+    // Channels that a pattern leaves out on purpose are not missing.
+    let mut there: BTreeSet<(PathBuf, String, u32)> = BTreeSet::new();
+    for folder in found
+        .keys()
+        .map(|(folder, _)| folder)
+        .collect::<BTreeSet<_>>()
+    {
+        let here = match folder.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => folder,
+        };
+        for (case, channel) in in_folder(here)?
+            .iter()
+            .filter_map(|path| case_and_channel(path))
+        {
+            there.insert((folder.clone(), case, channel));
+        }
+    }
+    let names: BTreeSet<&str> = found.keys().map(|(_, case)| case.as_str()).collect();
+    let by_folder = names.len() < found.len();
+    let mut cases: Vec<CohortCase> = found
+        .into_iter()
+        .map(|((folder, case), channels)| {
+            let mut flaw = channels
+                .iter()
+                .find(|(_, files)| files.len() > 1)
+                .map(|(channel, _)| CaseFlaw::TwoFiles { channel: *channel });
+            if let Some(last) = channels.keys().next_back() {
+                let absent =
+                    |channel: &u32| !there.contains(&(folder.clone(), case.clone(), *channel));
+                let absent = (0..*last).find(absent);
+                flaw = flaw.or(absent.map(|channel| CaseFlaw::NoFile { channel }));
+            }
+            let parent = folder.file_name().filter(|_| by_folder);
+            CohortCase {
+                name: match parent {
+                    Some(parent) => format!("{}_{case}", parent.to_string_lossy()),
+                    None => case,
+                },
+                images: channels.into_values().flatten().collect(),
+                task: None,
+                flaw,
+            }
+        })
+        .collect();
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(cases)
 }
 
 /// The case and the channel that an image file's name tells: `CASE_0001.nii.gz` is channel 1 of
 /// CASE, a name without a channel is channel 0; nothing for the name of another file.
-fn case_and_channel(name: &str) -> Option<(&str, u32)> {
+fn case_and_channel(path: &Path) -> Option<(String, u32)> {
+    let name = path.file_name()?.to_string_lossy();
     // A hidden file is nobody's image: our own temporary files are hidden.
-    stem(name).filter(|_| !name.starts_with('.')).map(channel)
+    let (case, channel) = stem(&name)
+        .filter(|_| !name.starts_with('.'))
+        .map(channel)?;
+    Some((case.to_owned(), channel))
 }
 
-/// A NIfTI file's name without its ending.
+/// A NIfTI file's name without its ending, whatever the ending's case.
 fn stem(name: &str) -> Option<&str> {
-    name.strip_suffix(".nii.gz")
-        .or_else(|| name.strip_suffix(".nii"))
+    let ends = |ending: &&str| {
+        let start = name.len().checked_sub(ending.len());
+        let end = start.and_then(|start| name.get(start..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(ending))
+    };
+    let ending = [".nii.gz", ".nii"].into_iter().find(ends)?;
+    name.get(..name.len() - ending.len())
         .filter(|stem| !stem.is_empty())
 }
 
@@ -86,60 +145,29 @@ fn channel(stem: &str) -> (&str, u32) {
         .unwrap_or((stem, 0))
 }
 
-/// Whether `name` is what `pattern` means, where `*` is anything and `?` one character.
-fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), name.chars().collect());
-    let (mut p, mut n) = (0, 0);
-    // Where to go on if what follows the last star does not fit: one character later.
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p + 1, n));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == name[n] => {
-                p += 1;
-                n += 1;
-            }
-            _ => match star {
-                Some((after, from)) => {
-                    star = Some((after, from + 1));
-                    p = after;
-                    n = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn stars_and_question_marks_match_as_in_a_shell() {
-        for (pattern, name, fits) in [
-            ("*.nii.gz", "a.nii.gz", true),
-            ("*.nii.gz", "a.nii", false),
-            ("ct_?.nii", "ct_1.nii", true),
-            ("ct_?.nii", "ct_12.nii", false),
-            ("*ab*b", "xababb", true),
-            ("*ab*c", "xababb", false),
-            ("**", "", true),
-            ("?", "", false),
-        ] {
-            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
-        }
-    }
 
     #[test]
     fn four_digits_are_a_channel() {
         assert_eq!(channel("liver_12_0003"), ("liver_12", 3));
         assert_eq!(channel("liver_12"), ("liver_12", 0));
         assert_eq!(channel("_0001"), ("_0001", 0));
+    }
+
+    #[test]
+    fn an_ending_is_one_in_any_case() {
+        for (name, expected) in [
+            ("a.nii.gz", Some("a")),
+            ("A.NII.GZ", Some("A")),
+            ("b.Nii", Some("b")),
+            ("ä.nii", Some("ä")),
+            (".nii", None),
+            ("a.nii.txt", None),
+            ("äii", None),
+        ] {
+            assert_eq!(stem(name), expected, "{name}");
+        }
     }
 }

@@ -45,16 +45,55 @@ fn a_folder_is_its_nifti_files_with_channels_together() {
     assert_eq!(find_cases(&folder.path().join("absent.nii")).unwrap(), None);
     let none = find_cases(&folder.path().join("c*.nii")).unwrap_err();
     assert!(
-        none.to_string().ends_with("c*.nii holds no NIfTI file"),
+        none.to_string().starts_with("no NIfTI file matches"),
         "{none}"
     );
 }
 
 #[test]
 fn two_files_cannot_be_one_channel() {
-    let folder = folder(&["a.nii", "a_0000.nii.gz"]);
-    let error = find_cases(folder.path()).unwrap_err().to_string();
-    assert!(error.ends_with("has two cases called \"a\""), "{error}");
+    let folder = folder(&["a.nii", "a_0000.nii.gz", "b.nii"]);
+    let cases = find_cases(folder.path()).unwrap().unwrap();
+    let error = cases[0].check().unwrap_err().to_string();
+    assert!(
+        error.starts_with("case a has more than one file of channel _0000: a"),
+        "{error}"
+    );
+    cases[1].check().unwrap();
+}
+
+#[test]
+fn patterns_reach_through_folders() {
+    let folder = folder(&["c.nii"]);
+    for (case, name) in [("s1", "ct.nii.gz"), ("s2", "ct.nii.gz"), ("s2", ".ct.nii")] {
+        let case = folder.path().join(case);
+        fs::create_dir_all(&case).unwrap();
+        fs::write(case.join(name), "").unwrap();
+    }
+    let names = |pattern: &str| -> Vec<String> {
+        let cases = find_cases(&folder.path().join(pattern)).unwrap().unwrap();
+        cases.into_iter().map(|case| case.name).collect()
+    };
+    assert_eq!(names("s?/ct.nii.gz"), ["s1_ct", "s2_ct"]);
+    assert_eq!(names("s*"), ["s1_ct", "s2_ct"], "folders");
+    assert_eq!(names("s[2-9]/*"), ["ct"]);
+    assert_eq!(names("**/c*.nii"), ["c"]);
+    let error = find_cases(&folder.path().join("[")).unwrap_err();
+    assert!(error.to_string().ends_with("[ is no pattern"), "{error}");
+}
+
+#[test]
+fn a_cell_without_an_image_before_one_with_is_told() {
+    let folder = folder(&[]);
+    let path = folder.path().join("cases.csv");
+    fs::write(&path, "case,ct,pet\na,,b.nii\nc,d.nii,\n").unwrap();
+    let cases = find_cases(&path).unwrap().unwrap();
+    let error = cases[0].check().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "case a has no file of channel _0000, but b.nii: a channel is missing"
+    );
+    cases[1].check().unwrap();
 }
 
 #[test]

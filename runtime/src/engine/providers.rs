@@ -40,6 +40,24 @@ pub struct CudaOptions {
     pub engine_cache: Option<PathBuf>,
 }
 
+impl CudaOptions {
+    /// What was asked for and means nothing on `device`, by the names of the command line.
+    pub(super) fn unused_on(&self, device: Device) -> Vec<&'static str> {
+        let cuda = matches!(device, Device::Cuda(_));
+        let gpu = cuda || matches!(device, Device::TensorRt(_));
+        [
+            ("--conv-search", self.conv_search.is_some() && !gpu),
+            ("--tf32", self.tf32 && !gpu),
+            ("--cuda-graph", self.graph == Some(true) && !gpu),
+            ("--own-norm", self.own_norm == Some(true) && !cuda),
+        ]
+        .into_iter()
+        .filter(|(_, unused)| *unused)
+        .map(|(name, _)| name)
+        .collect()
+    }
+}
+
 /// One session that is to be opened.
 #[derive(Debug, Clone)]
 pub(super) struct Request<'a> {

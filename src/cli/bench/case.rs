@@ -123,8 +123,8 @@ impl BenchCase {
         let together = pieces.together(self.together, pieces.planned_on(&engine)?);
         ensure!(
             group_tasks(&tasks, together).len() == 1,
-            "tasks are measured together if their images are prepared alike, {together} of this \
-             network at the most (--together): measure these one at a time"
+            "tasks are measured together if they see the same image, at most {together} here \
+             (--together): measure these one at a time"
         );
         let mut engines = files.open_engines(&engine, tasks.len())?;
         if let Some(note) = &engines.note {

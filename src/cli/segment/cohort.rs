@@ -11,7 +11,7 @@ use uniseg_imaging::ndarray::Array3;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
     CancelToken, Case, CohortCase, Engines, MergedTable, Model, Pieces, Request, Segmentation,
-    WindowOptions, group_tasks, select_tasks, write_merged,
+    WindowOptions, check_tasks, group_tasks, select_tasks, write_merged,
 };
 
 use super::outputs::{self, Finished, Outputs};
@@ -59,8 +59,10 @@ pub(super) fn run(
         "{} is a file: many cases need a folder, name one with -o",
         command.output.display()
     );
+    refuse_to_mix(command, &cases)?;
     let pieces = files.without_files();
     let model = pieces.model();
+    check_tasks(model.manifest(), &command.task)?;
     let options = command.window(model);
     let cases = match command.shard {
         Some(shard) => shard.of(cases),
@@ -148,6 +150,26 @@ pub(super) fn run(
         return Ok(Outcome::CheckFailed);
     }
     Ok(Outcome::Done)
+}
+
+/// Results among the images would be images of the next run; a table says which files are meant.
+fn refuse_to_mix(command: &Segment, cases: &[CohortCase]) -> anyhow::Result<()> {
+    let table = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("csv"))
+    };
+    if command.images.iter().any(table) {
+        return Ok(());
+    }
+    let output = command.output.canonicalize().ok();
+    let images = cases.iter().flat_map(|case| &case.images);
+    let mut folders = images.filter_map(|image| image.parent()?.canonicalize().ok());
+    ensure!(
+        !folders.any(|folder| Some(&folder) == output.as_ref()),
+        "{} holds the images: results would be taken for cases there, name another folder with -o",
+        command.output.display()
+    );
+    Ok(())
 }
 
 /// Finds out what there is to do for a case, without reading it.
@@ -337,7 +359,7 @@ fn read_one(job: &Job) -> anyhow::Result<Case> {
 
 /// Writes what is finished; a case of which something could not be written has failed.
 fn write_all(command: &Segment, jobs: &[Job], messages: &Receiver<Message>) -> Vec<Row> {
-    let mut rows = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     let mut trouble: Option<anyhow::Error> = None;
     for message in messages {
         match message {
@@ -368,10 +390,26 @@ fn write_all(command: &Segment, jobs: &[Job], messages: &Receiver<Message>) -> V
                         detail: format!("{} task(s)", job.tasks.len()),
                     },
                 });
+                // A log has no bar; the table comes at the end only, or never.
+                if let Some(row) = rows.last().filter(|_| !report::has_bar()) {
+                    report::note(&format!("{}/{} {}", rows.len(), jobs.len(), row.line()));
+                }
             }
         }
     }
     rows
+}
+
+impl Row {
+    fn line(&self) -> String {
+        let Row {
+            case,
+            state,
+            seconds,
+            detail,
+        } = self;
+        format!("{case}: {state} after {seconds:.1} s, {detail}")
+    }
 }
 
 fn failed(case: String, error: &anyhow::Error, seconds: f64) -> Row {

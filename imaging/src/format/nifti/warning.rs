@@ -54,6 +54,11 @@ pub enum HeaderWarning {
         /// How many.
         count: u64,
     },
+    /// Voxels are not a number: preprocessing takes them as 0.
+    NotNumbers {
+        /// How many.
+        count: u64,
+    },
 }
 
 impl HeaderWarning {
@@ -112,6 +117,9 @@ impl fmt::Display for HeaderWarning {
             }
             Self::SurplusBytes { count } => {
                 write!(f, "{count} bytes behind the last voxel are ignored")
+            }
+            Self::NotNumbers { count } => {
+                write!(f, "{count} voxels are not a number (NaN), taken as 0")
             }
         }
     }
