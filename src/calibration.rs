@@ -132,12 +132,11 @@ fn cases(path: &Path) -> Result<Vec<Vec<PathBuf>>, CohortError> {
         .collect()
 }
 
-/// Windows on which each layer is tried in bytes, so many times as there are layers: the most, and
-/// the fewest, where a window is large.
-const TRIED: [usize; 2] = [4, 2];
+/// Most windows on which each layer is tried in bytes.
+const TRIED: usize = 4;
 
-/// Voxels of all windows that layers are tried on, if [`TRIED`] allows.
-const TRIED_VOXELS: usize = 1 << 20;
+/// Voxels that those windows may have together; one alone may have more.
+const TRIED_VOXELS: usize = 1 << 22;
 
 /// Runs the compiler's probes in an engine, on windows of real volumes.
 pub struct VolumeCalibrator<'a> {
@@ -191,13 +190,11 @@ impl<'a> VolumeCalibrator<'a> {
     /// Samples on which layers are tried: of all tasks, if they are few.
     fn tried(&self) -> impl Iterator<Item = &'a Sample> + use<'a> {
         let samples = self.samples;
-        let voxels = samples
-            .first()
-            .map_or(1, |sample| sample.image.len().max(1));
-        let [most, fewest] = TRIED;
-        let count = (TRIED_VOXELS / voxels)
-            .clamp(fewest, most)
-            .min(samples.len());
+        let voxels = samples.first().map_or(1, |sample| {
+            let (_, _, d, h, w) = sample.image.dim();
+            (d * h * w).max(1)
+        });
+        let count = (TRIED_VOXELS / voxels).clamp(1, TRIED).min(samples.len());
         (0..count).filter_map(move |n| samples.get(n * samples.len() / count))
     }
 
