@@ -51,7 +51,7 @@ peer "AMP f16" f16 0 f16 contiguous
 peer "AMP f16, channels_last" f16last 0 f16 channels_last
 for NORM in false true; do
     segment "f32, own norm $NORM" liver.onnx liver "f32-$NORM.nii.gz"
-    segment "TF32, own norm $NORM" liver.onnx liver "tf32-$NORM.nii.gz" --tf32
+    segment "TF32, own norm $NORM" liver.onnx liver "tf32-$NORM.nii.gz" --precision tf32
     segment "f16, own norm $NORM" liver16.onnx liver "f16-$NORM.nii.gz"
 done
 GRAPH=true segment "f16, own norm $NORM, graph" liver16.onnx liver f16-graph.nii.gz

@@ -145,9 +145,9 @@ struct EngineArgs {
         hide_default_value = true
     )]
     device: Device,
-    /// auto, f32, bf16, f16, int8. auto: the artefact's own, or the fastest that `uniseg tune` found
-    /// close enough. bf16 of an f32 artefact needs openvino or tensorrt, f16 tensorrt; int8 needs an
-    /// int8 artefact
+    /// auto, f32, tf32, bf16, f16, int8. auto: the artefact's own, or the fastest that `uniseg tune`
+    /// found close enough. Of an f32 artefact tf32 (TensorFloat-32: 10 bits of mantissa) needs cuda,
+    /// bf16 openvino or tensorrt, f16 tensorrt; int8 needs an int8 artefact
     #[arg(
         long,
         default_value = "auto",
@@ -158,9 +158,6 @@ struct EngineArgs {
     /// CUDA: how cuDNN's convolutions are picked, heuristic, exhaustive or default
     #[arg(long, value_name = "NAME")]
     conv_search: Option<ConvSearch>,
-    /// CUDA: let f32 convolutions round to TensorFloat-32: faster, 10 bits of mantissa
-    #[arg(long)]
-    tf32: bool,
     /// CUDA, TensorRT: record a window's launches once and replay them [default: as tuned, else no]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     cuda_graph: Option<bool>,
@@ -214,7 +211,6 @@ impl EngineArgs {
             precision: self.precision,
             cuda: CudaOptions {
                 conv_search: self.conv_search,
-                tf32: self.tf32,
                 graph: self.cuda_graph,
                 own_norm: self.own_norm,
                 ..CudaOptions::default()

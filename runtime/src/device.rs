@@ -105,6 +105,9 @@ pub enum Precision {
     Auto,
     /// 32-bit floats.
     F32,
+    /// 32-bit floats that CUDA's convolutions round to TensorFloat-32: the range of f32, ten bits of
+    /// mantissa. PyTorch does so unless it is told not to.
+    Tf32,
     /// bfloat16: the range of f32, eight bits of mantissa.
     Bf16,
     /// 16-bit floats.
@@ -118,6 +121,7 @@ impl fmt::Display for Precision {
         f.pad(match self {
             Self::Auto => "auto",
             Self::F32 => "f32",
+            Self::Tf32 => "tf32",
             Self::Bf16 => "bf16",
             Self::F16 => "f16",
             Self::Int8 => "int8",
@@ -129,7 +133,14 @@ impl FromStr for Precision {
     type Err = UnknownName;
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
-        let all = [Self::Auto, Self::F32, Self::Bf16, Self::F16, Self::Int8];
+        let all = [
+            Self::Auto,
+            Self::F32,
+            Self::Tf32,
+            Self::Bf16,
+            Self::F16,
+            Self::Int8,
+        ];
         let names = all.map(|precision| precision.to_string());
         let lower = text.trim().to_ascii_lowercase();
         all.into_iter()

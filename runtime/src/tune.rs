@@ -45,7 +45,7 @@ impl Bounds {
                 max_rel: 1e-3,
                 flipped: 1e-3,
             },
-            Precision::Bf16 | Precision::F16 | Precision::Int8 => Bounds {
+            Precision::Tf32 | Precision::Bf16 | Precision::F16 | Precision::Int8 => Bounds {
                 max_rel: 0.1,
                 flipped: 5e-3,
             },

@@ -31,7 +31,8 @@ pub(crate) struct Tune {
     /// Devices to try, as in cpu,openvino,cuda:1 [default: all]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     device: Vec<Device>,
-    /// Precisions to try, as in f32,bf16 [default: the model's own, bf16, and f16 on TensorRT]
+    /// Precisions to try, as in f32,bf16 [default: the model's own, bf16, tf32 on
+    /// CUDA, and f16 on TensorRT]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     precision: Vec<Precision>,
     /// Numbers of threads to try [default: all cores, and half of them if they are four or more]
@@ -251,6 +252,7 @@ impl Tune {
             (Device::OpenVino, Precision::F32 | Precision::Int8) => {
                 precisions.push(Precision::Bf16);
             }
+            (Device::Cuda(_), Precision::F32) => precisions.push(Precision::Tf32),
             (Device::TensorRt(_), Precision::F32) => {
                 precisions.extend([Precision::F16, Precision::Bf16]);
             }

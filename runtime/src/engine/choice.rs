@@ -85,9 +85,7 @@ impl Choice {
         let mut cuda = options.cuda.clone();
         cuda.conv_search = cuda.conv_search.or(best.and_then(|row| row.conv_search));
         cuda.graph = cuda.graph.or(best.map(|row| row.graph));
-        // TensorFloat-32 is never tuned, and takes other kernels.
-        let own_norm = best.filter(|_| !cuda.tf32).map(|row| row.own_norm);
-        cuda.own_norm = cuda.own_norm.or(own_norm);
+        cuda.own_norm = cuda.own_norm.or(best.map(|row| row.own_norm));
         let remembered_threads = best.and_then(|row| NonZeroUsize::new(row.threads));
         Choice {
             device: best.map_or(options.device, |row| row.device),
@@ -197,8 +195,6 @@ mod tests {
         options.cuda.graph = Some(false);
         assert_eq!(chosen(&options), (None, Some(false), Some(false)));
         options.cuda.graph = None;
-        options.cuda.tf32 = true;
-        assert_eq!(chosen(&options), (search, Some(true), None));
         options.cuda.own_norm = Some(false);
         assert_eq!(chosen(&options), (None, Some(false), Some(false)));
     }

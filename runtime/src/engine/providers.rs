@@ -20,9 +20,6 @@ pub(super) type Options = Vec<(&'static str, String)>;
 pub struct CudaOptions {
     /// Which of cuDNN's convolutions; what `uniseg tune` remembers, else what cuDNN thinks fastest.
     pub conv_search: Option<ConvSearch>,
-    /// Whether f32 convolutions may round to TensorFloat-32 (10 bits of mantissa). Off unless asked
-    /// for: f32 means f32.
-    pub tf32: bool,
     /// Whether the launches of a run are recorded in a CUDA graph and replayed, by CUDA or by
     /// TensorRT; what `uniseg tune` remembers, else not. Inputs and outputs lie at fixed addresses
     /// on the GPU for it. The whole network must run there, or opening it fails, and it runs on
@@ -47,7 +44,6 @@ impl CudaOptions {
         let gpu = cuda || matches!(device, Device::TensorRt(_));
         [
             ("--conv-search", self.conv_search.is_some() && !gpu),
-            ("--tf32", self.tf32 && !gpu),
             ("--cuda-graph", self.graph == Some(true) && !gpu),
             ("--own-norm", self.own_norm == Some(true) && !cuda),
         ]
@@ -77,7 +73,7 @@ impl Request<'_> {
     /// not compute in f32, and the norms between them can take it. On an H200 the convolutions of a
     /// window take 9.6 instead of 14.2 ms in TensorFloat-32, but 51 instead of 47 in f32.
     pub(super) fn channels_last(&self) -> bool {
-        self.own_norm() && (self.precision != Precision::F32 || self.cuda.tf32)
+        self.own_norm() && self.precision != Precision::F32
     }
 
     /// Whether runs are recorded in a CUDA graph and replayed.
@@ -136,6 +132,13 @@ pub(super) fn precision(
         | (Precision::Bf16 | Precision::F16, Device::TensorRt(_), Precision::F32) => {
             return Ok(asked);
         }
+        (Precision::Tf32, Device::Cuda(_), Precision::F32) => return Ok(asked),
+        (Precision::Tf32, _, Precision::F32) => {
+            "TensorFloat-32 is what --device cuda can make of it".to_owned()
+        }
+        (Precision::Tf32, _, stored) => {
+            format!("TensorFloat-32 is for f32 weights, and the artefact's are {stored}")
+        }
         (Precision::Bf16, Device::Cpu | Device::Auto, Precision::F32) => {
             "it computes f32 weights in f32; bf16 needs --device openvino".to_owned()
         }
@@ -181,6 +184,14 @@ mod tests {
              f32, and int8 needs an artefact whose weights are int8"
         );
         assert!(said(Device::Cuda(0), Precision::Bf16, Precision::F32).is_err());
+        let tf32 = |device, stored| said(device, Precision::Tf32, stored);
+        assert_eq!(tf32(Device::Cuda(0), Precision::F32).as_deref(), Ok("tf32"));
+        assert_eq!(
+            tf32(Device::OpenVino, Precision::F32).unwrap_err(),
+            "the device openvino cannot compute this artefact in tf32: TensorFloat-32 is what \
+             --device cuda can make of it"
+        );
+        assert!(tf32(Device::Cuda(0), Precision::F16).is_err());
         // Bytes stay bytes; the rest is computed in bf16.
         assert_eq!(
             said(Device::OpenVino, Precision::Bf16, Precision::Int8).as_deref(),

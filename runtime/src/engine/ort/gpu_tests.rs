@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use crate::{
-    CudaOptions, Device, Engine, EngineKind, EngineOptions, Model, open_engine,
+    CudaOptions, Device, Engine, EngineKind, EngineOptions, Model, Precision, open_engine,
     testing::graphs::{close, decoder, encoder, held, run, whole, windows},
 };
 
@@ -12,9 +12,19 @@ use crate::{
 pub(super) static GPU: Mutex<()> = Mutex::new(());
 
 fn open(model: &Model, device: Device, cuda: CudaOptions) -> Box<dyn Engine> {
+    open_in(model, device, Precision::F32, cuda)
+}
+
+fn open_in(
+    model: &Model,
+    device: Device,
+    precision: Precision,
+    cuda: CudaOptions,
+) -> Box<dyn Engine> {
     let options = EngineOptions {
         kind: EngineKind::Ort,
         device,
+        precision,
         cuda,
         ..EngineOptions::default()
     };
@@ -30,21 +40,21 @@ fn gpu_gives_what_the_processor_does() {
     let _alone = GPU.lock();
     let model = whole();
     let mut cpu = open(&model, Device::Cpu, CudaOptions::default());
-    for (own_norm, tf32, graph, bound) in [
-        (false, false, false, 1e-5),
-        (false, false, true, 1e-5),
-        (true, false, false, 1e-5),
-        (true, true, false, 5e-3),
-        (true, false, true, 1e-5),
-        (true, true, true, 5e-3),
+    for (precision, own_norm, graph, bound) in [
+        (Precision::F32, false, false, 1e-5),
+        (Precision::F32, false, true, 1e-5),
+        (Precision::Tf32, false, false, 5e-3),
+        (Precision::F32, true, false, 1e-5),
+        (Precision::Tf32, true, false, 5e-3),
+        (Precision::F32, true, true, 1e-5),
+        (Precision::Tf32, true, true, 5e-3),
     ] {
         let cuda = CudaOptions {
-            tf32,
             own_norm: Some(own_norm),
             graph: Some(graph),
             ..CudaOptions::default()
         };
-        let mut gpu = open(&model, Device::Cuda(0), cuda);
+        let mut gpu = open_in(&model, Device::Cuda(0), precision, cuda);
         for (count, seed, task) in [(1, 0, 0), (1, 1, 1), (2, 2, 1), (2, 0, 0), (1, 3, 1)] {
             if graph && count > 1 {
                 continue;

@@ -1,6 +1,7 @@
 //! NVIDIA's GPUs through CUDA and cuDNN.
 
 use super::{Options, Request};
+use crate::Precision;
 
 /// Everything that decides about speed, memory or rounding is said, so that a new version's
 /// defaults change nothing unseen.
@@ -21,7 +22,7 @@ pub(super) fn options(request: &Request<'_>, index: u32) -> Options {
         ),
         // Without it the search may use 32 MB only, and finds slow convolutions for volumes.
         ("cudnn_conv_use_max_workspace", switch(true)),
-        ("use_tf32", switch(cuda.tf32)),
+        ("use_tf32", switch(request.precision == Precision::Tf32)),
         ("enable_cuda_graph", switch(request.graph())),
         ("arena_extend_strategy", arena.to_owned()),
         // Its own InstanceNormalization has channels first only, and would be wrapped in two
@@ -33,12 +34,12 @@ pub(super) fn options(request: &Request<'_>, index: u32) -> Options {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CudaOptions, Device, Precision, device::ConvSearch};
+    use crate::{CudaOptions, Device, device::ConvSearch};
 
-    fn map(cuda: &CudaOptions, index: u32) -> Options {
+    fn map(cuda: &CudaOptions, precision: Precision, index: u32) -> Options {
         let request = Request {
             device: Device::Cuda(index),
-            precision: Precision::F32,
+            precision,
             threads: 1,
             cuda,
         };
@@ -57,20 +58,19 @@ mod tests {
             ("prefer_nhwc", "0"),
         ]
         .map(|(key, value)| (key, value.to_owned()));
-        assert_eq!(map(&CudaOptions::default(), 0), expected);
+        assert_eq!(map(&CudaOptions::default(), Precision::F32, 0), expected);
     }
 
     #[test]
     fn everything_asked_for_is_handed_on() {
         let cuda = CudaOptions {
             conv_search: Some(ConvSearch::Exhaustive),
-            tf32: true,
             graph: Some(true),
             own_norm: None,
             tight_arena: true,
             engine_cache: None,
         };
-        let found = map(&cuda, 1);
+        let found = map(&cuda, Precision::Tf32, 1);
         for (key, value) in [
             ("device_id", "1"),
             ("cudnn_conv_algo_search", "EXHAUSTIVE"),

@@ -9,7 +9,7 @@ pub(super) fn options(request: &Request<'_>) -> Options {
     let hint = match request.precision {
         Precision::Bf16 => "bf16",
         Precision::F16 => "f16",
-        Precision::Auto | Precision::F32 | Precision::Int8 => "f32",
+        Precision::Auto | Precision::F32 | Precision::Tf32 | Precision::Int8 => "f32",
     };
     let load = serde_json::json!({
         "CPU": {
