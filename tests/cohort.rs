@@ -34,10 +34,14 @@ fn cases(names: &[&str]) -> (TempDir, PathBuf, PathBuf) {
 }
 
 fn arguments(input: &Path, output: &Path, more: &[&str]) -> Vec<String> {
+    arguments_for("blob", input, output, more)
+}
+
+fn arguments_for(task: &str, input: &Path, output: &Path, more: &[&str]) -> Vec<String> {
     let model = artefacts::tiny().to_str().unwrap();
     let paths = [input, output].map(|path| path.to_str().unwrap());
     let fixed = [
-        "segment", model, paths[0], "--task", "blob", "--engine", "tract", "-o", paths[1],
+        "segment", model, paths[0], "--task", task, "--engine", "tract", "-o", paths[1],
     ];
     fixed
         .iter()
@@ -167,8 +171,10 @@ fn shards_and_patterns_and_tables_choose_cases() {
     expect(&odd, 0, &[("a", "done"), ("c", "done")]);
     let even = segment(&input, &output, &["--shard", "2/2"]);
     expect(&even, 0, &[("b", "done")]);
+    let some = segment(&input.join("[xy]*.nii"), &output, &[]);
+    some.refuses(&["no nifti file matches"]);
     let some = segment(&input.join("[ab]*.nii"), &output, &[]);
-    some.refuses(&["holds no nifti file"]);
+    expect(&some, 0, &[("a", "skipped"), ("b", "skipped")]);
     let some = segment(
         &input.join("?.nii"),
         &folder.path().join("other"),
@@ -197,11 +203,55 @@ fn shards_and_patterns_and_tables_choose_cases() {
     segment(&input, &output, &["--preview", "x.png"]).refuses(&["--preview", "leave them out"]);
     // Results beside the images would be images of the next run, or replace them.
     let names = names_in(&input);
-    let beside = segment(&input.join("a*"), &input, &[]);
-    expect(&beside, 0, &[("a", "done")]);
-    let again = segment(&input, &input, &["--again"]);
-    again.refuses(&["has two cases called"]);
-    assert_eq!(names_in(&input).len(), names.len() + 2);
+    for images in [input.join("a*"), input.clone()] {
+        segment(&images, &input, &[]).refuses(&["holds the images", "-o"]);
+    }
+    assert_eq!(names_in(&input), names);
+    let beside = folder.path().join("beside.csv");
+    std::fs::write(&beside, "case,ct\nlabels,in/a.nii\n").unwrap();
+    expect(&segment(&beside, &input, &[]), 0, &[("labels", "done")]);
+}
+
+#[test]
+fn a_task_that_no_case_can_have_is_refused_before_any() {
+    let (_folder, input, output) = cases(&["a.nii"]);
+    for (task, said) in [
+        ("blop", "blob"),
+        ("", "no task is named"),
+        (",", "no task is named"),
+        ("all:XX", "of modality xx"),
+    ] {
+        for images in [input.clone(), input.join("a.nii")] {
+            uniseg(arguments_for(task, &images, &output, &[])).refuses(&[said]);
+        }
+    }
+    assert!(!output.exists());
+}
+
+#[test]
+fn a_case_whose_image_changed_is_not_finished() {
+    let (_folder, input, output) = cases(&["a.nii", "b.nii", "c.nii"]);
+    let of = |a, b, c| [("a", a), ("b", b), ("c", c)];
+    let all_done = of("done", "done", "done");
+    expect(&segment(&input, &output, &[]), 0, &all_done);
+    // Another patient's image, and one that was written again.
+    image(&input.join("a.nii"), 8);
+    image(&input.join("b.nii"), 7);
+    let later = std::time::SystemTime::now() + Duration::from_secs(60);
+    let mut writing = std::fs::File::options();
+    let touched = writing.write(true).open(input.join("b.nii")).unwrap();
+    touched.set_modified(later).unwrap();
+    let kept = segment(&input, &output, &["--keep-finished"]);
+    expect(&kept, 0, &of("done", "skipped", "skipped"));
+    let again = segment(&input, &output, &[]);
+    expect(&again, 0, &of("skipped", "done", "skipped"));
+    let note = "1 finished case(s) have images that were written again";
+    assert!(again.stderr.contains(note), "{}", again.stderr);
+    // A folder of other images with the same names.
+    let (_other, others, _) = cases(&["a.nii", "b.nii", "c.nii"]);
+    image(&others.join("c.nii"), 9);
+    let moved = segment(&others, &output, &["--keep-finished"]);
+    expect(&moved, 0, &of("done", "skipped", "done"));
 }
 
 #[test]
@@ -241,6 +291,37 @@ fn ctrl_c_stops_and_leaves_nothing_half_written() {
     assert_eq!(ended.status.code(), Some(130), "{said}");
     assert!(said.contains("what is finished is kept"), "{said}");
     assert_eq!(names_in(&output), ["a.json", "a.nii.gz"]);
+}
+
+#[test]
+fn a_merged_map_is_finished_only_as_what_was_asked_for() {
+    let Some(golden) = golden("a_merged_map_is_finished_only_as_what_was_asked_for") else {
+        return;
+    };
+    ort::library();
+    let (_folder, input, output) = cases(&[]);
+    std::fs::copy(golden.path("data/ct_small.nii.gz"), input.join("ct.nii.gz")).unwrap();
+    let merged = output.join("ct").join("merged.nii.gz");
+    let run = |task: &str, more: &[&str], state| {
+        let model = artefacts::trained(&golden).to_str().unwrap();
+        let [input, output] = [&input, &output].map(|path| path.to_str().unwrap());
+        let fixed = [
+            "segment", model, input, "--task", task, "--step", "1", "-o", output,
+        ];
+        let found = uniseg(fixed.iter().chain(more));
+        expect(&found, 0, &[("ct", state)]);
+        read_labels(&merged)
+    };
+    let first = run("spleen,liver", &["--merge"], "done");
+    assert_eq!(run("spleen,liver", &["--merge"], "skipped"), first);
+    // Another priority, another order, another task, and maps that were made again since.
+    run("spleen,liver", &["--merge", "--priority", "liver"], "done");
+    let turned = run("liver,spleen", &["--merge"], "done");
+    assert_ne!(turned, first);
+    run("spleen,kidney", &["--merge"], "done");
+    assert_eq!(run("spleen,liver", &["--merge"], "done"), first);
+    run("spleen,liver", &["--no-skip"], "done");
+    run("spleen,liver", &["--merge", "--no-skip"], "done");
 }
 
 #[test]

@@ -298,7 +298,11 @@ fn volumes_in_memory_are_segmented_as_their_files_are() {
             .unwrap()
     });
     assert_eq!(found.labels, expected.labels);
-    assert_eq!(found.statistics, expected.statistics);
+    assert_eq!(expected.statistics.files.len(), 1);
+    // What is in memory comes from no file.
+    let mut statistics = expected.statistics;
+    statistics.files.clear();
+    assert_eq!(found.statistics, statistics);
     assert_eq!(held.header().geometry(), read.header().geometry());
 
     let both = ["a".into(), "b".into()];
