@@ -19,15 +19,17 @@ use crate::support::{
 };
 
 /// Dice with the f32 labels, label by label, that 16 bits reach on real crops and whole cases, where
-/// 0.9957 was measured in bf16 for 463 voxels of adrenal glands and 0.9994 for all larger ones.
+/// 0.9957 was measured in bf16 for 463 voxels of adrenal glands and 0.9975 for all larger ones.
 const HALF_DICE: f64 = 0.995;
-/// And that 8 bits reach: 0.9902 was measured for lung tumours and 0.9986 for the liver;
-/// `INT8_MEAN_DICE` over all labels, where 0.9959 was.
-const INT8_DICE: f64 = 0.985;
-const INT8_MEAN_DICE: f64 = 0.994;
-/// The same for whole cases, on which 0.9974 was measured; least for 463 voxels of adrenal glands,
-/// 0.9913 to 0.9946 with different libraries: 5 to 8 of them differ.
-const INT8_CASES_MEAN_DICE: f64 = 0.995;
+/// And that 8 bits reach on crops and on whole cases, where 0.9958 and 0.9957 was the least measured,
+/// and 0.9979 and 0.9973 the mean; for labels of fewer than `SMALL_VOXELS`, such as 463 voxels of
+/// adrenal glands, of which 4 differed and one more makes 0.0011, the second.
+const INT8_DICE: [f64; 2] = [0.995, 0.99];
+const INT8_MEAN_DICE: f64 = 0.996;
+/// The same where the rest is computed in bf16: 0.9937, 0.9935 and 0.9967 were measured.
+const INT8_BF16_DICE: [f64; 2] = [0.992, 0.99];
+const INT8_BF16_MEAN_DICE: f64 = 0.995;
+const SMALL_VOXELS: usize = 1000;
 /// Below so many voxels Dice says little.
 const FEW_VOXELS: u64 = 200;
 
@@ -144,22 +146,28 @@ fn int8_takes_a_third_of_the_file_and_keeps_the_labels() {
     shrinks(&golden, path, 0.35);
     keeps_labels(
         &measured(&golden, path, EngineKind::Ort),
-        INT8_DICE,
+        INT8_DICE[0],
         INT8_MEAN_DICE,
     );
 }
 
-/// Dice of each label of whole cases with those in f32, where `segment` runs `model` with
-/// `arguments`.
-fn whole_cases(golden: &Golden, model: &Path, name: &str, arguments: &[&str]) -> Vec<f64> {
+/// Voxels of each label of whole cases, and Dice with those in f32, where `segment` runs `model`
+/// with `arguments`.
+fn whole_cases(golden: &Golden, model: &Path, name: &str, arguments: &[&str]) -> Vec<(usize, f64)> {
     let folder = kept("reduced-cases");
     let mut all = Vec::new();
-    for (image, task) in [
-        ("ct", "liver"),
-        ("ct", "kidney"),
-        ("ct", "spleen"),
-        ("mr", "mr_liver"),
-    ] {
+    let ct = [
+        "liver",
+        "kidney",
+        "hepatic_vessel",
+        "pancreas",
+        "colon",
+        "lung",
+        "spleen",
+        "vertebrae",
+    ];
+    let ct = ct.map(|task| ("ct", task));
+    for (image, task) in ct.into_iter().chain([("mr", "mr_liver")]) {
         let volume = golden.path(&format!("data/{image}_small.nii.gz"));
         let labels = |name: &str, model: &Path, arguments: &[&str]| {
             let labels = folder.join(format!("{task}-{name}.nii.gz"));
@@ -175,11 +183,23 @@ fn whole_cases(golden: &Golden, model: &Path, name: &str, arguments: &[&str]) ->
         for label in 1..=last {
             let found = dice(full.view(), ours.view(), label);
             println!("{name}, {task} {label}: Dice {found:.4}");
-            all.push(found);
+            let voxels = full.iter().filter(|found| **found == label).count();
+            all.push((voxels, found));
         }
     }
-    assert!(all.len() >= 6, "{all:?}");
+    assert!(all.len() >= 13, "{all:?}");
     all
+}
+
+/// Fails below the `least` Dice of large labels and of small ones, or below the mean.
+#[track_caller]
+fn keep(all: &[(usize, f64)], least: [f64; 2], least_mean: f64) {
+    for &(voxels, dice) in all {
+        let least = least[usize::from(voxels < SMALL_VOXELS)];
+        assert!(dice >= least, "{voxels} voxels, Dice {dice}: {all:?}");
+    }
+    let mean = all.iter().map(|(_, dice)| dice).sum::<f64>() / all.len() as f64;
+    assert!(mean >= least_mean, "{mean}: {all:?}");
 }
 
 #[test]
@@ -188,9 +208,7 @@ fn int8_keeps_the_labels_of_whole_cases() {
         return;
     };
     let all = whole_cases(&golden, int8(&golden), "int8", &[]);
-    assert!(all.iter().all(|dice| *dice >= INT8_DICE), "{all:?}");
-    let mean = all.iter().sum::<f64>() / all.len() as f64;
-    assert!(mean >= INT8_CASES_MEAN_DICE, "{all:?}");
+    keep(&all, INT8_DICE, INT8_MEAN_DICE);
 }
 
 #[test]
@@ -204,12 +222,13 @@ fn bf16_keeps_the_labels_of_whole_cases() {
     let bf16 = [&on[..], &["--precision", "bf16"]].concat();
     // Each label, however small.
     let all = whole_cases(&golden, artefacts::trained(&golden), "bf16", &bf16);
-    assert!(all.iter().all(|dice| *dice >= HALF_DICE), "{all:?}");
-    // Bytes, and what is not in bytes in bf16.
-    let both = whole_cases(&golden, int8(&golden), "int8-bf16", &bf16);
-    assert!(both.iter().all(|dice| *dice >= INT8_DICE), "{both:?}");
-    let mean = both.iter().sum::<f64>() / both.len() as f64;
-    assert!(mean >= INT8_CASES_MEAN_DICE, "{both:?}");
+    keep(&all, [HALF_DICE; 2], HALF_DICE);
+    // Bytes, there too, and what is not in bytes in bf16.
+    let int8 = int8(&golden);
+    let bytes = whole_cases(&golden, int8, "int8-openvino", &on);
+    keep(&bytes, INT8_DICE, INT8_MEAN_DICE);
+    let both = whole_cases(&golden, int8, "int8-bf16", &bf16);
+    keep(&both, INT8_BF16_DICE, INT8_BF16_MEAN_DICE);
 }
 
 #[test]
