@@ -11,7 +11,7 @@ use uniseg_runtime::{
 };
 
 use super::Outcome;
-use crate::report;
+use crate::{child, report};
 
 /// Find what computes a model fastest on this machine, and remember it
 ///
@@ -52,6 +52,9 @@ pub(crate) struct Tune {
     /// Print everything as one JSON object
     #[arg(long)]
     json: bool,
+    /// This process was started by another one, and ends with it
+    #[arg(long, hide = true)]
+    child: bool,
 }
 
 /// What `--json` prints.
@@ -70,6 +73,9 @@ pub(super) fn run(command: Tune) -> anyhow::Result<Outcome> {
         !command.device.contains(&Device::Auto) && !command.precision.contains(&Precision::Auto),
         "auto is what this command finds out: name devices and precisions, or none for all"
     );
+    if command.child {
+        child::end_with_parent();
+    }
     // A half that lacks its other one fails here, before anything is started.
     let pieces = Pieces::open(&command.model)?;
     let machine = Machine::this();
@@ -191,7 +197,7 @@ impl Tune {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("tune").arg(&self.model);
         command
-            .args(["--dry-run", "--json", "--ort-lib"])
+            .args(["--child", "--dry-run", "--json", "--ort-lib"])
             .arg(library.path());
         command.args(["--repeats", &self.repeats.to_string()]);
         command.args(["--seed", &self.seed.to_string()]);
@@ -207,10 +213,7 @@ impl Tune {
             let names = self.precision.iter().map(Precision::to_string).collect();
             command.args(["--precision", &list(names)]);
         }
-        let output = command
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
+        let output = child::output(command.stderr(Stdio::inherit()))
             .context("cannot start this program a second time")?;
         #[derive(serde::Deserialize)]
         struct Answer {
