@@ -2,6 +2,7 @@
 
 mod allocator;
 mod atomic;
+mod child;
 mod cli;
 #[cfg(feature = "train")]
 mod evaluation;

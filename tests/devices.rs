@@ -108,6 +108,10 @@ fn a_library_that_is_none_or_too_old_is_an_error() {
     fs::write(&fake, "not a library").unwrap();
     verify(&["--ort-lib", fake.to_str().unwrap(), "--device", "openvino"])
         .refuses(&["is not a shared library"]);
+    let whole = fs::read(ort::library()).unwrap();
+    fs::write(&fake, &whole[..1_000_000]).unwrap();
+    verify(&["--ort-lib", fake.to_str().unwrap()])
+        .refuses(&["libonnxruntime.so that --ort-lib names: it is cut short"]);
     let old = folder.path().join("libonnxruntime.so.1.9.0");
     fs::copy(ort::library(), &old).unwrap();
     verify(&["--ort-lib", old.to_str().unwrap(), "--device", "cuda"])
@@ -132,7 +136,7 @@ fn a_provider_whose_library_is_missing_is_an_error_that_names_it() {
     verify(&["--ort-lib", copy, "--device", "cpu"]).succeeds();
 }
 
-/// A provider library that is none, and one that belongs to another version.
+/// A provider library that is none, one that is cut short, and one of another version.
 #[test]
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn a_provider_whose_library_is_wrong_is_an_error_with_a_remedy() {
@@ -146,19 +150,22 @@ fn a_provider_whose_library_is_wrong_is_an_error_with_a_remedy() {
     fs::copy(beside.join(shared), folder.path().join(shared)).unwrap();
     let provider = folder.path().join("libonnxruntime_providers_openvino.so");
     let library = library.to_str().unwrap();
-    let refuses = || {
+    let refuses = |why: &str| {
         verify(&["--ort-lib", library, "--device", "openvino"]).refuses(&[
             "the device openvino is not available",
             "libonnxruntime_providers_openvino.so",
-            "of another version than 1.24",
+            why,
             "uniseg runtime install --openvino",
         ]);
     };
     fs::write(&provider, "not a library").unwrap();
-    refuses();
+    refuses("is not a shared library of this system");
+    let whole = fs::read(ort::library()).unwrap();
+    fs::write(&provider, &whole[..whole.len() / 2]).unwrap();
+    refuses("is cut short");
     // A library of ONNX Runtime, but not the one that this version would load.
-    fs::copy(ort::library(), &provider).unwrap();
-    refuses();
+    fs::write(&provider, whole).unwrap();
+    refuses("of another version than 1.24");
     verify(&["--ort-lib", library, "--device", "cpu"]).succeeds();
 }
 

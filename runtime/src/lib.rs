@@ -65,9 +65,9 @@ pub use error::{Cause, RuntimeError, sentence};
 pub use footprint::{Footprint, Keeping};
 pub use forward::forward;
 pub use library::{
-    Candidate, CudaLibrary, Flavour, InstallStep, LibraryError, LibrarySource, OrtLibrary, Problem,
-    Surroundings, cache_folder, find_cuda_libraries, find_ort, find_ort_for, install_ort, list_ort,
-    missing_libraries,
+    Candidate, CudaLibrary, Flavour, InstallDamage, InstallStep, LibraryError, LibrarySource,
+    OrtLibrary, Problem, Surroundings, cache_folder, find_cuda_libraries, find_ort, find_ort_for,
+    install_ort, list_ort, missing_libraries,
 };
 pub use machine::Machine;
 pub use memory::{MemoryBound, MemoryEstimate, MemoryUse, fit_memory};

@@ -13,11 +13,14 @@
 
 mod cache;
 mod cuda;
+mod digest;
+mod elf;
 mod error;
 mod install;
 mod needed;
 mod pins;
 mod probe;
+mod provider;
 mod python;
 mod search;
 mod unpack;
@@ -27,11 +30,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use cache::InstallDamage;
 pub use cuda::{CudaLibrary, find_cuda_libraries};
 pub use error::LibraryError;
 pub use install::InstallStep;
 pub use needed::missing_libraries;
 pub use probe::Problem;
+pub(crate) use provider::damaged_part;
 pub use search::Surroundings;
 
 /// A shared library of ONNX Runtime on this machine.
@@ -44,7 +49,7 @@ pub struct OrtLibrary {
 }
 
 impl OrtLibrary {
-    /// The file.
+    /// The file; the folder, if that is [`Problem::Incomplete`].
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -133,6 +138,31 @@ pub struct Candidate {
     pub problem: Option<Problem>,
 }
 
+impl Candidate {
+    /// Why it cannot be used and what helps, as in `is not a file; ...`; nothing if it can be.
+    pub fn why_not(&self) -> Option<String> {
+        let problem = self.problem.as_ref()?;
+        let installs = match self.library.source {
+            LibrarySource::Cache => "installs it anew",
+            _ => "installs one that fits",
+        };
+        let command = self.library.flavour.install_command();
+        Some(format!("{problem}; `{command}` {installs}"))
+    }
+
+    /// The same candidate, with a problem if a file that was installed with it has other bytes by
+    /// now. Reads all of them, a second for the largest builds.
+    pub fn with_content_checked(mut self) -> Candidate {
+        let usable = self.problem.is_none() && self.library.source == LibrarySource::Cache;
+        let damage = usable.then(|| cache::damage_around(&self.library.path));
+        if let Some(damage) = damage.flatten() {
+            self.problem = Some(Problem::Incomplete { damage });
+            self.library.path.pop();
+        }
+        self
+    }
+}
+
 /// Finds the library to use; `explicit` is what `--ort-lib` said.
 ///
 /// Errors: [`LibraryError::Missing`] and [`LibraryError::NotALibrary`] if a library was asked for,
@@ -152,6 +182,31 @@ pub fn find_ort_for(
     Surroundings::of_this_process().find_for(flavour, explicit)
 }
 
+/// The first library for a device's flavour that is found and cannot be used, to say why there is
+/// none; the processor's may be of any flavour.
+pub(crate) fn unusable_ort(flavour: Flavour) -> Option<Candidate> {
+    Surroundings::of_this_process().unusable(flavour)
+}
+
+/// What is missing of the installation that `library` belongs to, by the sizes of its files; nothing
+/// if this program did not install it.
+pub(crate) fn incomplete_around(library: &Path) -> Option<InstallDamage> {
+    cache::incomplete_around(library)
+}
+
+/// What is wrong with the installation that `library` belongs to, by the bytes of all its files;
+/// nothing if this program did not install it.
+pub(crate) fn damage_around(library: &Path) -> Option<InstallDamage> {
+    cache::damage_around(library)
+}
+
+/// Why ONNX Runtime must not be loaded from `path`, as far as its file tells.
+///
+/// Errors: it cannot be read.
+pub(crate) fn problem_of_ort(path: &Path) -> std::io::Result<Option<Problem>> {
+    probe::problem_of(path, None)
+}
+
 /// The folder this program keeps downloads and tunings in: `UNISEG_CACHE`, else a folder in the
 /// user's cache; none if there is neither.
 pub fn cache_folder() -> Option<PathBuf> {
@@ -166,7 +221,8 @@ pub fn list_ort(explicit: Option<&Path>) -> Result<Vec<Candidate>, LibraryError>
     Surroundings::of_this_process().list(explicit)
 }
 
-/// Installs a pinned library into the cache; if it is there and complete, only says so.
+/// Installs a pinned library into the cache; if it is there and every file has the bytes that were
+/// installed, only says so. What is damaged is replaced.
 ///
 /// Errors: what stands in the way, with the remedy; nothing half-installed is ever found later.
 pub fn install_ort(

@@ -85,6 +85,15 @@ impl Pieces {
         self.encoder.as_ref()
     }
 
+    /// Digests of the weights, one a file, that of [`Pieces::model`] first: what was tuned is
+    /// remembered under each, since each half of a pair is opened by itself.
+    pub fn digests(&self) -> Vec<&str> {
+        let files = std::iter::once(&self.main).chain(&self.encoder);
+        files
+            .map(|model| model.manifest().weights_sha256.as_str())
+            .collect()
+    }
+
     /// How many tasks to run on one window together: `asked`, or as many as are usually worth it
     /// where they are computed; one, unless that saves work.
     ///

@@ -14,14 +14,12 @@ use std::{
 
 use ndarray::Array5;
 use serde::{Deserialize, Serialize};
+use uniseg_onnx::Task;
 
 pub use self::record::{Tuned, Tunings};
 use crate::{
-    ConvSearch, CudaOptions, Device, Engine, EngineKind, EngineOptions, Model, Precision,
-    RuntimeError,
-    compare::difference,
-    forward::{forward, forward_each},
-    open_engine, random_patch,
+    ConvSearch, CudaOptions, Device, EngineKind, EngineOptions, Pieces, Precision, Predictor,
+    RuntimeError, compare::difference, random_patch,
 };
 
 /// How far a result may be from the reference.
@@ -104,16 +102,17 @@ pub struct Tried {
 /// Tries all combinations with one library, in the order of `options`.
 ///
 /// The reference is the same library's own provider on the processor, in the artefact's precision;
-/// one task, the first, stands for all: they share all but the prompt. `progress` is called with
-/// each row as it is done.
+/// one task, the first, stands for all: they share all but the prompt. A pair is opened and timed as
+/// a pair, its encoder and its decoder once a window. `progress` is called with each row as it is
+/// done.
 ///
 /// Errors: the reference cannot be computed. A combination that fails is a row that says why.
 pub fn tune(
-    model: &Model,
+    pieces: &Pieces,
     options: &TuneOptions,
     progress: &mut dyn FnMut(&Tried),
 ) -> Result<Vec<Tried>, RuntimeError> {
-    let patch = Patch::of(model, options)?;
+    let patch = Patch::of(pieces, options)?;
     let mut rows = Vec::new();
     for &device in &options.devices {
         let searches: Vec<Option<ConvSearch>> = match device {
@@ -130,7 +129,7 @@ pub fn tune(
                 let tried = rows.len();
                 for &search in &searches {
                     let row = Tried::new(options, device, precision, threads, search);
-                    rows.push(patch.attempt(model, options, row, progress));
+                    rows.push(patch.attempt(pieces, options, row, progress));
                 }
                 let Some(fastest) = fastest_on_cuda(&rows[tried..]) else {
                     continue;
@@ -138,7 +137,7 @@ pub fn tune(
                 let search = fastest.conv_search;
                 // Whichever the convolutions. A graph takes one shape only.
                 for (graph, own_norm) in [(true, false), (false, true), (true, true)] {
-                    if graph && model.batches() {
+                    if graph && pieces.model().batches() {
                         continue;
                     }
                     let row = Tried {
@@ -146,7 +145,7 @@ pub fn tune(
                         own_norm,
                         ..Tried::new(options, device, precision, threads, search)
                     };
-                    rows.push(patch.attempt(model, options, row, progress));
+                    rows.push(patch.attempt(pieces, options, row, progress));
                 }
             }
         }
@@ -161,33 +160,30 @@ struct Patch {
 }
 
 impl Patch {
-    fn of(model: &Model, options: &TuneOptions) -> Result<Patch, RuntimeError> {
+    fn of(pieces: &Pieces, options: &TuneOptions) -> Result<Patch, RuntimeError> {
+        let model = pieces.model();
         let manifest = model.manifest();
         let Some(task) = manifest.tasks.first() else {
             return Err(RuntimeError::NoImages);
         };
         let image = random_patch(manifest, task, options.seed);
-        let mut reference = open_engine(
-            model,
-            &EngineOptions {
-                kind: EngineKind::Ort,
-                threads: options.threads.iter().max().copied(),
-                ort_lib: Some(options.library.clone()),
-                device: Device::Cpu,
-                precision: model.stored_precision(),
-                ..EngineOptions::default()
-            },
-        )?
-        .engine;
-        let network = &manifest.network;
-        let expected = forward(reference.as_mut(), network, image.view(), task.id)?;
+        let reference = EngineOptions {
+            kind: EngineKind::Ort,
+            threads: options.threads.iter().max().copied(),
+            ort_lib: Some(options.library.clone()),
+            device: Device::Cpu,
+            precision: model.stored_precision(),
+            ..EngineOptions::default()
+        };
+        let mut reference = pieces.clone().open_engines(&reference, 1)?;
+        let expected = logits(reference.predictor(), &image, task.id)?;
         Ok(Patch { image, expected })
     }
 
     /// Opens and measures the combination of `row`.
     fn attempt(
         &self,
-        model: &Model,
+        pieces: &Pieces,
         options: &TuneOptions,
         mut row: Tried,
         progress: &mut dyn FnMut(&Tried),
@@ -209,10 +205,13 @@ impl Patch {
             ..EngineOptions::default()
         };
         let start = Instant::now();
-        let measured = open_engine(model, &wanted).and_then(|mut opened| {
+        let opened = pieces.clone().open_engines(&wanted, 1);
+        let measured = opened.and_then(|mut engines| {
             row.open_s = Some(start.elapsed().as_secs_f64());
-            row.engine = Some(opened.engine.name().to_owned());
-            self.measure(model, opened.engine.as_mut(), options.repeats, &mut row)
+            row.engine = Some(engines.name().to_owned());
+            let task = pieces.model().manifest().tasks.first();
+            let task = task.ok_or(RuntimeError::NoImages)?;
+            self.measure(task, engines.predictor(), options.repeats, &mut row)
         });
         row.failure = match measured {
             Err(error) => Some(error.with_causes()),
@@ -225,21 +224,16 @@ impl Patch {
     /// One pass to warm up, which is the one compared, and `repeats` that are timed.
     fn measure(
         &self,
-        model: &Model,
-        engine: &mut dyn Engine,
+        task: &Task,
+        predictor: &mut dyn Predictor,
         repeats: NonZeroUsize,
         row: &mut Tried,
     ) -> Result<(), RuntimeError> {
-        let manifest = model.manifest();
-        let Some(task) = manifest.tasks.first() else {
-            return Ok(());
-        };
-        let network = &manifest.network;
         if row.graph {
             // It is recorded on another image: what is compared is a replay, which must read this.
-            forward(engine, network, (-&self.image).view(), task.id)?;
+            logits(predictor, &-&self.image, task.id)?;
         }
-        let found = forward(engine, network, self.image.view(), task.id)?;
+        let found = logits(predictor, &self.image, task.id)?;
         let apart = difference(task, &self.expected, &found, [0.0; 2]);
         row.max_rel = Some(apart.max_rel);
         row.flipped = Some(apart.flipped as f64 / apart.voxels.max(1) as f64);
@@ -251,18 +245,26 @@ impl Patch {
         for _ in 0..repeats.get() {
             let start = Instant::now();
             // The logits are in the host's memory by then; a case does not copy them either.
-            forward_each(
-                engine,
-                network,
-                self.image.view(),
-                &[task.id],
-                &mut |_, _| Ok(()),
-            )?;
+            predictor.logits(self.image.view(), &[task.id], &mut |_, _| Ok(()))?;
             times.push(start.elapsed().as_secs_f64() * 1e3);
         }
         row.median_ms = median(times);
         Ok(())
     }
+}
+
+/// The logits of one task.
+fn logits(
+    predictor: &mut dyn Predictor,
+    image: &Array5<f32>,
+    task: u32,
+) -> Result<Array5<f32>, RuntimeError> {
+    let mut found = Array5::zeros((0, 0, 0, 0, 0));
+    predictor.logits(image.view(), &[task], &mut |_, logits| {
+        found = logits.to_owned();
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// The fastest of the rows, if they are CUDA's.
@@ -415,5 +417,31 @@ mod tests {
         assert_eq!(failed.tuned(), None);
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(Vec::new()), None);
+    }
+
+    #[test]
+    fn a_pair_is_tried_as_a_pair() {
+        use crate::testing::graphs::{decoder, encoder};
+
+        let library = crate::find_ort(None).unwrap().expect("ONNX Runtime");
+        let options = TuneOptions {
+            library: library.path().to_owned(),
+            devices: vec![Device::Cpu],
+            precisions: vec![Precision::F32],
+            threads: vec![NonZeroUsize::MIN],
+            repeats: NonZeroUsize::MIN,
+            seed: 0,
+        };
+        let pair = Pieces::of(decoder(), Some(encoder()));
+        let mut seen = 0;
+        let rows = tune(&pair, &options, &mut |_| seen += 1).unwrap();
+        assert_eq!((rows.len(), seen), (1, 1));
+        assert_eq!(
+            (rows[0].failure.as_deref(), rows[0].max_rel),
+            (None, Some(0.0))
+        );
+        assert!(rows[0].tuned().is_some());
+        // One half alone has no logits.
+        tune(&encoder().into(), &options, &mut |_| ()).unwrap_err();
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn run(command: Doctor) -> anyhow::Result<Outcome> {
         // A library that was named and is not there is a finding like any other.
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
-    let libraries: Vec<Library> = candidates.iter().map(examine).collect();
+    let libraries: Vec<Library> = candidates.into_iter().map(examine).collect();
     let machine = Machine::this();
     let cache = cache_folder();
     let tuned = cache
@@ -112,16 +112,14 @@ pub(super) fn run(command: Doctor) -> anyhow::Result<Outcome> {
     })
 }
 
-fn examine(candidate: &Candidate) -> Library {
+fn examine(candidate: Candidate) -> Library {
+    let candidate = candidate.with_content_checked();
     let library = &candidate.library;
     let mut found = Library {
         path: library.path().to_owned(),
         found_by: library.source().to_string(),
         built_for: library.flavour().to_string(),
-        problem: candidate
-            .problem
-            .as_ref()
-            .map(|problem| format!("it {problem}")),
+        problem: candidate.why_not().map(|why_not| format!("it {why_not}")),
         probe: None,
         missing: Vec::new(),
     };

@@ -64,6 +64,17 @@ pub(super) fn install(flavour: Flavour) -> anyhow::Result<OrtLibrary> {
             InstallStep::AlreadyThere { folder } => {
                 format!("{} is complete already", folder.display())
             }
+            InstallStep::Damaged { folder, damage } => {
+                format!("{}: {damage}: installing anew", folder.display())
+            }
+            InstallStep::Unproven { folder } => format!(
+                "{} is from an earlier version, which kept no digests: installing anew",
+                folder.display()
+            ),
+            InstallStep::Kept { folder, reason } => format!(
+                "{} stays as it is, its files have their sizes: {reason}",
+                folder.display()
+            ),
             InstallStep::Downloading {
                 requirement,
                 megabytes,
@@ -97,8 +108,8 @@ fn list(command: List) -> anyhow::Result<Outcome> {
     for (index, candidate) in candidates.iter().enumerate() {
         let library = &candidate.library;
         let mut path = library.path().display().to_string();
-        if let Some(problem) = &candidate.problem {
-            path += &format!(" ({problem})");
+        if let Some(why_not) = candidate.why_not() {
+            path += &format!(" ({why_not})");
         }
         rows.push(vec![
             if chosen == Some(index) { "*" } else { "" }.to_owned(),

@@ -6,12 +6,12 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use serde::Serialize;
 use uniseg_runtime::{
-    Device, Flavour, Machine, Model, OrtLibrary, Precision, Tried, TuneOptions, Tunings,
+    Device, Flavour, Machine, OrtLibrary, Pieces, Precision, Tried, TuneOptions, Tunings,
     cache_folder, find_ort, list_ort, thread_count, tune,
 };
 
 use super::Outcome;
-use crate::report;
+use crate::{child, report};
 
 /// Find what computes a model fastest on this machine, and remember it
 ///
@@ -26,7 +26,7 @@ use crate::report;
 /// Quiet the machine before: what else runs is measured too.
 #[derive(Args)]
 pub(crate) struct Tune {
-    /// The artefact
+    /// The artefact; of a pair either half, the other one lies beside it
     model: PathBuf,
     /// Devices to try, as in cpu,openvino,cuda:1 [default: all]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
@@ -53,6 +53,9 @@ pub(crate) struct Tune {
     /// Print everything as one JSON object
     #[arg(long)]
     json: bool,
+    /// This process was started by another one, and ends with it
+    #[arg(long, hide = true)]
+    child: bool,
 }
 
 /// What `--json` prints.
@@ -71,22 +74,27 @@ pub(super) fn run(command: Tune) -> anyhow::Result<Outcome> {
         !command.device.contains(&Device::Auto) && !command.precision.contains(&Precision::Auto),
         "auto is what this command finds out: name devices and precisions, or none for all"
     );
-    let model = Model::open(&command.model)?;
+    if command.child {
+        child::end_with_parent();
+    }
+    // A half that lacks its other one fails here, before anything is started.
+    let pieces = Pieces::open(&command.model)?;
     let machine = Machine::this();
-    let tried = command.tried(&model)?;
+    let tried = command.tried(&pieces)?;
     let fastest = tried
         .iter()
         .filter(|row| row.tuned().is_some())
         .min_by(|a, b| time(a).total_cmp(&time(b)))
         .cloned();
-    let digest = &model.manifest().weights_sha256;
-    let remembered_in = match cache_folder().filter(|_| !command.dry_run && fastest.is_some()) {
-        Some(cache) => {
+    let mut remembered_in = None;
+    if let Some(cache) = cache_folder().filter(|_| !command.dry_run && fastest.is_some()) {
+        let tunings = Tunings::in_cache(&cache);
+        for digest in pieces.digests() {
             let rows = tried.iter().filter_map(Tried::tuned).collect();
-            Some(Tunings::in_cache(&cache).remember(digest, &machine, rows)?)
+            let path = tunings.remember(digest, &machine, rows)?;
+            remembered_in.get_or_insert(path);
         }
-        None => None,
-    };
+    }
     let outcome = match &fastest {
         Some(row) => {
             report::note(&format!("fastest: {} in {}", row.device, row.precision));
@@ -100,7 +108,7 @@ pub(super) fn run(command: Tune) -> anyhow::Result<Outcome> {
     if command.json {
         let report = Report {
             model: command.model.clone(),
-            weights_sha256: digest.clone(),
+            weights_sha256: pieces.model().manifest().weights_sha256.clone(),
             machine,
             tried,
             fastest,
@@ -122,10 +130,10 @@ fn time(row: &Tried) -> f64 {
 
 impl Tune {
     /// Tries one library in this process; several in a process each, since a process can load one.
-    fn tried(&self, model: &Model) -> anyhow::Result<Vec<Tried>> {
+    fn tried(&self, pieces: &Pieces) -> anyhow::Result<Vec<Tried>> {
         let named = find_ort(self.ort_lib.as_deref())?;
         if let (Some(library), true) = (named, self.ort_lib.is_some()) {
-            return self.in_this_process(model, &library);
+            return self.in_this_process(pieces, &library);
         }
         let mut libraries: Vec<OrtLibrary> = Vec::new();
         for candidate in list_ort(None)? {
@@ -148,7 +156,7 @@ impl Tune {
             }
         }
         if let [library] = &libraries[..] {
-            return self.in_this_process(model, library);
+            return self.in_this_process(pieces, library);
         }
         let mut tried = Vec::new();
         for library in &libraries {
@@ -161,7 +169,7 @@ impl Tune {
         Ok(tried)
     }
 
-    fn in_this_process(&self, model: &Model, library: &OrtLibrary) -> anyhow::Result<Vec<Tried>> {
+    fn in_this_process(&self, pieces: &Pieces, library: &OrtLibrary) -> anyhow::Result<Vec<Tried>> {
         let options = TuneOptions {
             library: library.path().to_owned(),
             devices: self.devices(library.flavour()),
@@ -175,10 +183,10 @@ impl Tune {
         for &device in &options.devices {
             let options = TuneOptions {
                 devices: vec![device],
-                precisions: self.precisions(device, model),
+                precisions: self.precisions(device, pieces),
                 ..options.clone()
             };
-            all.extend(tune(model, &options, &mut |row| {
+            all.extend(tune(pieces, &options, &mut |row| {
                 report::note(&line(row));
             })?);
         }
@@ -190,7 +198,7 @@ impl Tune {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("tune").arg(&self.model);
         command
-            .args(["--dry-run", "--json", "--ort-lib"])
+            .args(["--child", "--dry-run", "--json", "--ort-lib"])
             .arg(library.path());
         command.args(["--repeats", &self.repeats.to_string()]);
         command.args(["--seed", &self.seed.to_string()]);
@@ -206,10 +214,7 @@ impl Tune {
             let names = self.precision.iter().map(Precision::to_string).collect();
             command.args(["--precision", &list(names)]);
         }
-        let output = command
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
+        let output = child::output(command.stderr(Stdio::inherit()))
             .context("cannot start this program a second time")?;
         #[derive(serde::Deserialize)]
         struct Answer {
@@ -242,11 +247,11 @@ impl Tune {
         self.device.iter().filter(fits).copied().collect()
     }
 
-    fn precisions(&self, device: Device, model: &Model) -> Vec<Precision> {
+    fn precisions(&self, device: Device, pieces: &Pieces) -> Vec<Precision> {
         if !self.precision.is_empty() {
             return self.precision.clone();
         }
-        let stored = model.stored_precision();
+        let stored = pieces.model().stored_precision();
         let mut precisions = vec![stored];
         match (device, stored) {
             (Device::OpenVino, Precision::F32 | Precision::Int8) => {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use clap::Args;
 use uniseg_runtime::{
-    Bounds, Comparison, Device, EngineKind, EngineOptions, Model, Precision, TaskDifference,
-    compare, open_engine,
+    Bounds, Comparison, Device, EngineKind, EngineOptions, Model, Precision, RuntimeError,
+    TaskDifference, compare, open_engine,
 };
 
 use super::{EngineArgs, Outcome};
@@ -50,6 +50,9 @@ pub(super) fn run(command: Verify) -> anyhow::Result<Outcome> {
     }
     command.engine.limit_threads();
     let model = Model::open(&command.model)?;
+    if !model.manifest().network.part.is_whole() {
+        return Err(RuntimeError::HalfOfAPair.into());
+    }
     let engines = engines_compared(&model, &command.engine, command.seed)?;
     let comparisons: Vec<Comparison> = std::iter::once(engines)
         .chain(network_compared(&model, &command)?)

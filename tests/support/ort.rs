@@ -27,10 +27,14 @@ pub fn library() -> &'static Path {
 /// The library with OpenVINO, installed if it is not there; there are none for other systems.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub fn openvino_library() -> String {
-    let installed = install_ort(Flavour::OpenVino, &mut |_| {}).unwrap_or_else(|error| {
-        panic!("this test needs ONNX Runtime with OpenVINO and it cannot be installed: {error}")
+    // Once: what is there is read as a whole.
+    static LIBRARY: LazyLock<String> = LazyLock::new(|| {
+        let installed = install_ort(Flavour::OpenVino, &mut |_| {}).unwrap_or_else(|error| {
+            panic!("this test needs ONNX Runtime with OpenVINO and it cannot be installed: {error}")
+        });
+        installed.path().to_str().unwrap().to_owned()
     });
-    installed.path().to_str().unwrap().to_owned()
+    LIBRARY.clone()
 }
 
 /// An engine that is ready to run `model`.

@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, path::Path};
 use super::{CudaOptions, EngineOptions};
 use crate::{
     Device, LibraryError, Machine, Model, OrtLibrary, Precision, Tuned, Tunings, cache_folder,
-    find_ort_for, threads::thread_count,
+    find_ort_for, library::incomplete_around, threads::thread_count,
 };
 
 /// What a session is opened with.
@@ -29,12 +29,23 @@ impl Choice {
             || options.cuda.conv_search.is_none()
             || options.cuda.graph.is_none()
             || options.cuda.own_norm.is_none();
-        let (mut remembered, note) = match cache_folder() {
+        let (mut remembered, mut note) = match cache_folder() {
             Some(cache) if open => {
                 Tunings::in_cache(&cache).recall(&model.manifest().weights_sha256, &Machine::this())
             }
             _ => (Vec::new(), None),
         };
+        let asked = |row: &Tuned| options.device == Device::Auto || row.device == options.device;
+        let damaged = |row: &Tuned| {
+            let damage = asked(row).then(|| incomplete_around(&row.library))??;
+            Some((row.library.display().to_string(), damage))
+        };
+        if let Some((library, damage)) = remembered.iter().find_map(damaged) {
+            remembered.retain(|row| damaged(row).is_none());
+            note = Some(format!(
+                "what was tuned for {library} is not used: {damage}; `uniseg doctor` tells what helps"
+            ));
+        }
         // The same weights may lie in a graph that takes any number of windows, a recording does not.
         remembered.retain(|row| !(row.graph && model.batches()));
         // A process has one ONNX Runtime: what was left open follows the one that it has.

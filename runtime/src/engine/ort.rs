@@ -28,6 +28,7 @@ use values::{compute, copies, tensors, view_mut};
 
 use crate::{
     CancelToken, Device, LibrarySource, Model, Precision, RuntimeError, Tensor, TensorView,
+    library::unusable_ort,
 };
 
 /// What messages call this engine before its version is known.
@@ -63,19 +64,23 @@ pub(super) fn planned(
 pub(super) fn open(model: &Model, options: &EngineOptions) -> Result<Opened, RuntimeError> {
     let choice = Choice::of(model, options);
     let Some(library) = choice.library()? else {
-        let remedy = format!(
-            "install it with `{}`",
-            choice.device.flavour().install_command()
-        );
+        let flavour = choice.device.flavour();
+        let why_not = unusable_ort(flavour).and_then(|candidate| {
+            let path = candidate.library.path().display();
+            Some(format!("{path} {}", candidate.why_not()?))
+        });
+        let remedy = flavour.install_command();
         if !matches!(choice.device, Device::Auto | Device::Cpu) {
+            let none = "no ONNX Runtime that is built for it was found";
             return Err(RuntimeError::DeviceUnavailable {
                 device: choice.device,
-                reason: format!("no ONNX Runtime that is built for it was found; {remedy}"),
+                reason: why_not.unwrap_or(format!("{none}; install it with `{remedy}`")),
             });
         }
-        return Ok(Opened::Absent(format!(
-            "ONNX Runtime was not found ({remedy})"
-        )));
+        return Ok(Opened::Absent(match why_not {
+            Some(why_not) => format!("ONNX Runtime cannot be used: {why_not}"),
+            None => format!("ONNX Runtime was not found (install it with `{remedy}`)"),
+        }));
     };
     let named = matches!(
         library.source(),

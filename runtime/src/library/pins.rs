@@ -55,6 +55,12 @@ impl Wheel {
     }
 }
 
+/// What a package's library computes on, whatever its version; none if nothing is installed from it.
+pub(super) fn flavour_of_package(package: &str) -> Option<Flavour> {
+    let row = WHEELS.iter().find(|row| row.package == package)?;
+    Some(row.flavour)
+}
+
 const WHEELS: &[Wheel] = &[
     Wheel {
         flavour: Flavour::Cpu,

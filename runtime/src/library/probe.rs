@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Flavour;
+use super::{Flavour, InstallDamage, elf};
 
 /// Oldest version whose C interface has what the engine is built against.
 const OLDEST: [u32; 2] = [1, 22];
@@ -24,6 +24,23 @@ pub enum Problem {
     /// It is a library for another processor.
     #[error("is built for another processor")]
     OtherProcessor,
+    /// It has less in it than its header says: it was cut short, by a copy that stopped, say.
+    #[error("is cut short: it has {found} bytes, and its header speaks of {needed}")]
+    CutShort {
+        /// Bytes that its header speaks of.
+        needed: u64,
+        /// Bytes that it has.
+        found: u64,
+    },
+    /// Its header makes no sense.
+    #[error("is damaged: its header makes no sense")]
+    BadHeader,
+    /// It is a folder of this program's, and not what was installed into it.
+    #[error("is incomplete: {damage}")]
+    Incomplete {
+        /// The first thing that is wrong.
+        damage: InstallDamage,
+    },
     /// It is too old.
     #[error("is version {found}, at least {} is needed", OLDEST.map(|n| n.to_string()).join("."))]
     TooOld {
@@ -116,16 +133,18 @@ pub(super) fn flavour_of(path: &Path) -> Flavour {
     }
 }
 
-/// Checks that a file is a library this machine can load, without loading it.
+/// Checks that a file is a library this machine can load, without loading it; see [`elf`] for what
+/// that cannot tell.
 ///
 /// Errors: it cannot be read.
 pub(super) fn problem_of(path: &Path, version: Option<&str>) -> io::Result<Option<Problem>> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Ok(Some(Problem::NotAFile));
     }
     let mut head = Vec::new();
-    file.take(20).read_to_end(&mut head)?;
+    (&mut file).take(20).read_to_end(&mut head)?;
     if !is_library(&head) {
         return Ok(Some(Problem::NotALibrary));
     }
@@ -134,6 +153,9 @@ pub(super) fn problem_of(path: &Path, version: Option<&str>) -> io::Result<Optio
         .is_some_and(|(found, wanted)| found != wanted)
     {
         return Ok(Some(Problem::OtherProcessor));
+    }
+    if let Some(problem) = elf::damage(&mut file, metadata.len())? {
+        return Ok(Some(problem));
     }
     let too_old = version.filter(|version| numbers(version) < OLDEST.to_vec());
     Ok(too_old.map(|found| Problem::TooOld {
@@ -217,10 +239,15 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             problem_of(&path, None).unwrap()
         };
-        let mut elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0".to_vec();
-        let other = elf.iter().copied().chain([0xf3, 0]).collect::<Vec<u8>>();
-        elf.extend(this_machine().unwrap_or(0).to_le_bytes());
-        assert_eq!(probe(&elf), None);
+        let whole = elf::shortest();
+        let mut other = whole.clone();
+        other[18..20].copy_from_slice(&[0xf3, 0]);
+        assert_eq!(probe(&whole), None);
+        let cut = Problem::CutShort {
+            needed: 120,
+            found: 100,
+        };
+        assert_eq!(probe(&whole[..100]), Some(cut));
         if this_machine().is_some() {
             assert_eq!(probe(&other), Some(Problem::OtherProcessor));
         }

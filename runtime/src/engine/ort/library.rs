@@ -8,7 +8,11 @@ use std::{
 use ::ort::{environment::Environment, logging::LogLevel};
 
 use super::NAME;
-use crate::{Device, RuntimeError, engine::guard::guard};
+use crate::{
+    Device, Problem, RuntimeError,
+    engine::guard::guard,
+    library::{damaged_part, problem_of_ort},
+};
 
 /// A process can hold one ONNX Runtime: the library's global state is not reloadable.
 static LOADED: Mutex<Option<Loaded>> = Mutex::new(None);
@@ -25,14 +29,23 @@ pub(super) struct Loaded {
 impl Loaded {
     /// The file beside the library that holds the device's provider.
     pub(super) fn provider_library(&self, device: Device) -> Option<PathBuf> {
-        let name = match device {
-            Device::Auto | Device::Cpu => return None,
-            Device::OpenVino => "openvino",
-            Device::Cuda(_) => "cuda",
-            Device::TensorRt(_) => "tensorrt",
-        };
-        let file = format!("libonnxruntime_providers_{name}.so");
+        let file = format!("libonnxruntime_providers_{}.so", provider_name(device)?);
         Some(self.path.with_file_name(file))
+    }
+
+    /// A library that the device's provider would load from beside this one and that is damaged.
+    pub(super) fn damaged_part(&self, device: Device) -> Option<(PathBuf, Problem)> {
+        damaged_part(&self.path, provider_name(device)?)
+    }
+}
+
+/// The device's provider as libraries' names have it.
+fn provider_name(device: Device) -> Option<&'static str> {
+    match device {
+        Device::Auto | Device::Cpu => None,
+        Device::OpenVino => Some("openvino"),
+        Device::Cuda(_) => Some("cuda"),
+        Device::TensorRt(_) => Some("tensorrt"),
     }
 }
 
@@ -65,6 +78,11 @@ pub(super) fn load(path: &Path) -> Result<Loaded, RuntimeError> {
             });
         }
         return Ok(loaded.clone());
+    }
+    match problem_of_ort(&resolved) {
+        Ok(None) => {}
+        Ok(Some(problem)) => return Err(failed(format!("it {problem}").into())),
+        Err(error) => return Err(failed(error.into())),
     }
     let environment = guard(NAME, || {
         let builder = ::ort::init_from(&resolved).map_err(|source| failed(source.into()))?;

@@ -22,6 +22,7 @@ use crate::{
         providers::{self, Options, Provider, Request},
         table::Opened,
     },
+    library::damage_around,
     missing_libraries,
 };
 
@@ -129,7 +130,8 @@ impl Graph {
 /// Part of what ONNX Runtime says if the processor would have to help and may not.
 const STRICT: &str = "fallback to CPU EP has been explicitly disabled";
 
-/// Checks that the library was built with the device's provider.
+/// Checks that the library was built with the device's provider, and that nothing of that is cut
+/// short, which would end the process when it is loaded.
 fn available(loaded: &Loaded, device: Device) -> Result<(), RuntimeError> {
     let there = match device {
         Device::Auto | Device::Cpu => Ok(true),
@@ -138,7 +140,17 @@ fn available(loaded: &Loaded, device: Device) -> Result<(), RuntimeError> {
         Device::TensorRt(_) => ep::TensorRT::is_available(),
     };
     match there {
-        Ok(true) => Ok(()),
+        Ok(true) => match loaded.damaged_part(device) {
+            None => Ok(()),
+            Some((path, problem)) => Err(RuntimeError::DeviceUnavailable {
+                device,
+                reason: format!(
+                    "{} {problem}; `{}` installs one that fits",
+                    path.display(),
+                    device.flavour().install_command(),
+                ),
+            }),
+        },
         Ok(false) => Err(RuntimeError::DeviceUnavailable {
             device,
             reason: format!(
@@ -174,11 +186,27 @@ fn unavailable(loaded: &Loaded, device: Device, said: &str) -> RuntimeError {
             ),
         };
     }
+    // It takes a second, and names the library that is to blame.
+    let damage = match missing.is_empty() {
+        true => damage_around(&loaded.path),
+        false => None,
+    };
+    if let Some(damage) = damage {
+        let folder = loaded.path.parent().unwrap_or(&loaded.path);
+        return RuntimeError::DeviceUnavailable {
+            device,
+            reason: format!(
+                "{} is incomplete: {damage}; `{}` installs it anew; ONNX Runtime says: {said}",
+                folder.display(),
+                device.flavour().install_command(),
+            ),
+        };
+    }
     let reason = if missing.is_empty() {
         let library = loaded.provider_library(device).unwrap_or_default();
         format!(
-            "ONNX Runtime cannot load its provider from {}: {said}; if that file is damaged, or of \
-             another version than {}, `{}` installs one that fits",
+            "ONNX Runtime cannot load its provider from {}: {said}; if that file or one that it \
+             needs is damaged, or of another version than {}, `{}` installs one that fits",
             library.display(),
             loaded.version,
             device.flavour().install_command(),
