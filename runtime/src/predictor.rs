@@ -8,7 +8,7 @@ use ndarray::{ArrayView5, ArrayViewMut5};
 use uniseg_onnx::Network;
 
 pub(crate) use self::{joined::JoinedModel, paired::PairedModel};
-use crate::{ComputedOn, Engine, Model, RuntimeError, forward::forward_each};
+use crate::{ComputedOn, Device, Engine, Model, RuntimeError, forward::forward_each};
 
 /// Takes the logits of one task: its place in the list asked for, and [n, classes, D, H, W], which
 /// may be written over.
@@ -29,6 +29,14 @@ pub trait Predictor {
 
     /// Whether more than one window fits into a call.
     fn batches(&self) -> bool;
+
+    /// Whether the processor is free while it computes: what came out can be worked on meanwhile.
+    fn leaves_the_processor(&self) -> bool {
+        matches!(
+            self.computed_on().device,
+            Device::Cuda(_) | Device::TensorRt(_)
+        )
+    }
 
     /// Most tasks that one call of the engine takes; falls when memory runs out.
     fn tasks_in_a_call(&self) -> usize {

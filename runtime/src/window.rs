@@ -5,12 +5,15 @@
 //! `uniseg-imaging`'s.
 
 mod accumulate;
+mod averaging;
+mod beside;
 mod empty;
 mod forward;
 mod gaussian;
 mod plan;
 
 use std::num::NonZeroUsize;
+use std::thread;
 use std::time::Duration;
 
 use ndarray::{Array4, ArrayView3, ArrayView4, s};
@@ -18,7 +21,13 @@ use uniseg_onnx::{Manifest, Task};
 
 pub use self::gaussian::gaussian;
 pub use self::plan::{Window, WindowPlan};
-use self::{accumulate::Accumulator, empty::Background, forward::Forward};
+use self::{
+    accumulate::Accumulator,
+    averaging::{Averaging, Behind, Sink, Step},
+    beside::Beside,
+    empty::Background,
+    forward::Forward,
+};
 use crate::{CancelToken, Engine, Predictor, RuntimeError, WholeModel};
 
 /// How the window moves.
@@ -107,12 +116,15 @@ pub struct WindowReport {
 /// Predicts tasks on a preprocessed volume and hands on their probabilities plane by plane.
 ///
 /// Windows are visited in the order of z; `sink` gets planes as soon as no later window touches
-/// them. Probabilities are the first classes of a soft-max over all classes, so they need not sum
-/// to one.
+/// them. Soft-max runs over **all** classes of the network and the task's first ones are kept without
+/// renormalising, as the official predictor does, so that they need not sum to one. Where the network
+/// leaves the processor free, a thread averages one window, and calls `sink`, while the next ones are
+/// computed.
 ///
 /// Memory: beside the input and what `sink` keeps, (classes of all tasks + 1) × depth of a window ×
-/// y × x × 4 bytes, a slab of one task, a window's input and its logits for the tasks of a call, and, if mirror views are
-/// averaged, the classes of all tasks in a window.
+/// y × x × 4 bytes, a slab of one task, a window's input and its logits for the tasks of a call
+/// (three times where a thread averages), and, if mirror views are averaged, the classes of all tasks
+/// in a window.
 ///
 /// Errors: [`RuntimeError::ChannelCount`], a step or sigma out of range, whatever the network
 /// reports, outputs of the wrong shape or not finite, [`RuntimeError::Cancelled`], and those of
@@ -121,7 +133,7 @@ pub fn predict_slabs(
     predictor: &mut dyn Predictor,
     run: WindowRun<'_>,
     progress: &mut dyn FnMut(WindowProgress),
-    sink: &mut dyn FnMut(Slab) -> Result<(), RuntimeError>,
+    sink: &mut Sink<'_>,
 ) -> Result<WindowReport, RuntimeError> {
     let WindowRun {
         manifest,
@@ -139,8 +151,47 @@ pub fn predict_slabs(
     let importance = gaussian(patch, manifest.inference.gaussian_sigma)?;
     let mut forward = Forward::new(predictor, manifest, tasks, options, plan.len())?;
     let depth = patch[0].min(z);
-    let classes = tasks.iter().map(|task| task.labels.len());
-    let mut means = Accumulator::new(classes, depth, [y, x]);
+    let classes: Vec<usize> = tasks.iter().map(|task| task.labels.len()).collect();
+    let mut averaging = Averaging {
+        engine: forward.engine().to_owned(),
+        views: forward.views().to_vec(),
+        means: Accumulator::new(classes.iter().copied(), depth, [y, x]),
+        sums: classes.into_iter().map(|classes| (classes, None)).collect(),
+        importance,
+        sink,
+    };
+    if !forward.leaves_the_processor() {
+        return slide(run, &plan, &mut forward, &mut averaging, progress);
+    }
+    thread::scope(|scope| {
+        // Those of a call, while those of the call before are averaged.
+        let room = 2 * forward.batch() * forward.tasks();
+        let mut beside = Beside::start(scope, averaging, room);
+        let slid = slide(run, &plan, &mut forward, &mut beside, progress);
+        match (slid, beside.finish()) {
+            // The answer to a failure of the other side.
+            (Err(RuntimeError::Cancelled), Err(error)) if !run.cancel.is_cancelled() => Err(error),
+            (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+            (Ok(report), Ok(())) => Ok(report),
+        }
+    })
+}
+
+/// Moves the window over the volume, and hands what it gives to `behind`.
+fn slide(
+    run: WindowRun<'_>,
+    plan: &WindowPlan,
+    forward: &mut Forward<'_>,
+    behind: &mut dyn Behind,
+    progress: &mut dyn FnMut(WindowProgress),
+) -> Result<WindowReport, RuntimeError> {
+    let WindowRun {
+        tasks,
+        channels,
+        options,
+        ..
+    } = run;
+    let planes = channels.dim().1;
     let background = tasks
         .first()
         .filter(|_| options.skip)
@@ -164,7 +215,7 @@ pub fn predict_slabs(
             background.as_ref().is_some_and(empty) || run.misses(window)
         });
         for window in empty {
-            means.add_background(window, importance.view());
+            behind.step(Step::Background(window.clone()))?;
             report.skipped += 1;
             state.done += 1;
             progress(state);
@@ -174,13 +225,11 @@ pub fn predict_slabs(
         while !rest.is_empty() {
             run.cancel.check()?;
             let (now, later) = rest.split_at(forward.batch().min(rest.len()));
-            forward.run(channels, now, &mut |window, task, probabilities| {
-                means.add(now[window], task, probabilities, importance.view());
-            })?;
+            forward.run(channels, now, behind)?;
             state.batch = forward.batch();
             state.tasks = forward.tasks();
-            for window in now {
-                means.weigh(window, importance.view());
+            for &window in now {
+                behind.step(Step::Given(window.clone()))?;
                 state.done += 1;
                 progress(state);
             }
@@ -189,14 +238,8 @@ pub fn predict_slabs(
         let end = rows
             .peek()
             .and_then(|next| next.first())
-            .map_or(z, |window| window.volume[0].start);
-        means.take_until(end, |task, first, probabilities| {
-            sink(Slab {
-                task,
-                first,
-                probabilities,
-            })
-        })?;
+            .map_or(planes, |window| window.volume[0].start);
+        behind.step(Step::Planes(end))?;
     }
     report.network = forward.network_time;
     Ok(report)

@@ -1,17 +1,17 @@
-//! Windows through the network: fill the slots, mirror, run, soft-max, mirror back, average.
+//! Windows through the network: fill the slots, mirror, run.
 
 use std::time::{Duration, Instant};
 
-use ndarray::{Array4, Array5, ArrayView4, ArrayView5, ArrayViewMut3, ArrayViewMut4, Axis, Zip, s};
+use ndarray::{Array5, ArrayView4, ArrayView5, ArrayViewMut3, Axis, s};
 use rayon::prelude::*;
 use uniseg_onnx::{Manifest, Task};
 
-use super::{WindowOptions, plan::Window};
+use super::{
+    WindowOptions,
+    averaging::{Behind, flipped},
+    plan::Window,
+};
 use crate::{Predictor, RuntimeError};
-
-/// Takes the mean probabilities of one window: the window's place in the list, the task's, and
-/// (class, z, y, x) of the patch's extent.
-pub(super) type EachWindow<'a> = dyn FnMut(usize, usize, ArrayView4<'_, f32>) + 'a;
 
 /// Runs windows of tasks that see the same image; keeps the buffers between windows.
 pub(super) struct Forward<'a> {
@@ -25,9 +25,6 @@ pub(super) struct Forward<'a> {
     batch: usize,
     /// Network input, [batch, slots, D, H, W]; the slots of other tasks stay zero.
     image: Array5<f32>,
-    /// For each task its classes, and the sum of a window's views so far, (class, z, y, x): made
-    /// when a window with more than one view first needs it.
-    sums: Vec<(usize, Option<Array4<f32>>)>,
     /// Time inside the predictor.
     pub(super) network_time: Duration,
 }
@@ -80,9 +77,23 @@ impl<'a> Forward<'a> {
             tasks: tasks.iter().map(|task| task.id).collect(),
             batch,
             image: Array5::zeros((batch, network.slots, d, h, w)),
-            sums: tasks.iter().map(|task| (task.labels.len(), None)).collect(),
             network_time: Duration::ZERO,
         })
+    }
+
+    /// The views of each window, in their order: for each, which of the axes (z, y, x) are flipped.
+    pub(super) fn views(&self) -> &[[bool; 3]] {
+        &self.views
+    }
+
+    /// Name of the engine.
+    pub(super) fn engine(&self) -> &str {
+        self.predictor.name()
+    }
+
+    /// Whether the processor is free while the network computes.
+    pub(super) fn leaves_the_processor(&self) -> bool {
+        self.predictor.leaves_the_processor()
     }
 
     /// Views of windows that a call takes; falls when memory runs out.
@@ -95,19 +106,18 @@ impl<'a> Forward<'a> {
         self.predictor.tasks_in_a_call().min(self.tasks.len())
     }
 
-    /// Hands `each` the probabilities of every task in every window of `channels` (channel, z, y,
-    /// x), the windows of a task in their order.
+    /// Hands `behind` the logits of every task in every view of `windows` of `channels` (channel, z,
+    /// y, x), those of a task in their order.
     ///
-    /// Voxels outside the volume are zero, as nnU-Net pads. Soft-max runs over **all** classes of
-    /// the network and the task's first ones are kept without renormalising, as the official
-    /// predictor does. Where a call runs out of memory, it is made again with half the batch.
+    /// Voxels outside the volume are zero, as nnU-Net pads. Where a call runs out of memory, it is
+    /// made again with half the batch.
     ///
-    /// Errors: those of the predictor, and [`RuntimeError::NotFinite`].
+    /// Errors: those of the predictor and of `behind`.
     pub(super) fn run(
         &mut self,
         channels: ArrayView4<'_, f32>,
         windows: &[&Window],
-        each: &mut EachWindow<'_>,
+        behind: &mut dyn Behind,
     ) -> Result<(), RuntimeError> {
         let views = self.views.len();
         let total = windows.len() * views;
@@ -119,7 +129,7 @@ impl<'a> Forward<'a> {
                 let at = start + item;
                 self.fill(item, channels, windows[at / views], self.views[at % views]);
             }
-            match self.call(start, count, &mut done, each) {
+            match self.call(start, count, windows, &mut done, behind) {
                 Ok(()) => {}
                 Err(error) if error.is_out_of_memory() && self.batch > 1 => {
                     self.batch = (count / 2).max(1);
@@ -136,54 +146,32 @@ impl<'a> Forward<'a> {
         &mut self,
         start: usize,
         count: usize,
+        windows: &[&Window],
         done: &mut [usize],
-        each: &mut EachWindow<'_>,
+        behind: &mut dyn Behind,
     ) -> Result<(), RuntimeError> {
         let Forward {
             predictor,
             views,
             tasks,
             image,
-            sums,
             network_time,
             ..
         } = self;
-        let name = predictor.name().to_owned();
+        let views = views.len();
         let mut outside = Duration::ZERO;
         let begin = Instant::now();
         let image: ArrayView5<'_, f32> = image.slice(s![..count, .., .., .., ..]);
         let result = predictor.logits(image, tasks, &mut |task, mut logits| {
-            let consumed = Instant::now();
-            let (classes, sum) = &mut sums[task];
-            for (item, mut logits) in (start..).zip(logits.outer_iter_mut()) {
+            let given = Instant::now();
+            for (item, logits) in (start..).zip(logits.outer_iter_mut()) {
                 if item < done[task] {
                     continue;
                 }
-                let (window, view) = (item / views.len(), item % views.len());
-                if !softmax(logits.view_mut()) {
-                    return Err(RuntimeError::NotFinite {
-                        engine: name.clone(),
-                    });
-                }
-                let mut found = logits.slice_move(s![..*classes, .., .., ..]);
-                if views.len() == 1 {
-                    each(window, task, found.view());
-                } else {
-                    let sum = sum.get_or_insert_with(|| Array4::zeros(found.dim()));
-                    if view == 0 {
-                        sum.fill(0.0);
-                    }
-                    for axis in flipped(views[view]) {
-                        found.invert_axis(Axis(axis + 1));
-                    }
-                    add_share(sum, found.view(), 1.0 / views.len() as f32);
-                    if view + 1 == views.len() {
-                        each(window, task, sum.view());
-                    }
-                }
+                behind.logits(windows[item / views], item % views, task, logits)?;
                 done[task] = item + 1;
             }
-            outside += consumed.elapsed();
+            outside += given.elapsed();
             Ok(())
         });
         *network_time += begin.elapsed().saturating_sub(outside);
@@ -235,58 +223,6 @@ fn mirror_views(axes: [bool; 3]) -> Vec<[bool; 3]> {
         .collect()
 }
 
-fn flipped(flips: [bool; 3]) -> impl Iterator<Item = usize> {
-    (0..3).filter(move |&axis| flips[axis])
-}
-
-/// Replaces `logits` (all classes, z, y, x) by their soft-max. False if a value is not finite.
-fn softmax(mut logits: ArrayViewMut4<'_, f32>) -> bool {
-    let slabs: Vec<_> = logits.axis_iter_mut(Axis(1)).collect();
-    slabs
-        .into_par_iter()
-        .map(|mut logits| {
-            let width = logits.shape()[2];
-            let (mut highest, mut total) = (vec![0.0f32; width], vec![0.0f32; width]);
-            let mut finite = true;
-            for mut logits in logits.axis_iter_mut(Axis(1)) {
-                highest.fill(f32::NEG_INFINITY);
-                total.fill(0.0);
-                for row in logits.outer_iter() {
-                    for (highest, &logit) in highest.iter_mut().zip(row) {
-                        *highest = highest.max(logit);
-                    }
-                }
-                for mut row in logits.outer_iter_mut() {
-                    for ((total, &highest), logit) in total.iter_mut().zip(&highest).zip(&mut row) {
-                        *logit = (*logit - highest).exp();
-                        *total += *logit;
-                    }
-                }
-                for mut row in logits.outer_iter_mut() {
-                    for (&total, value) in total.iter().zip(&mut row) {
-                        *value /= total;
-                    }
-                }
-                finite &= total.iter().all(|total| total.is_finite());
-            }
-            finite
-        })
-        .reduce(|| true, |a, b| a & b)
-}
-
-/// Adds `share` times the probabilities of a view (class, z, y, x) to `sum`.
-fn add_share(sum: &mut Array4<f32>, view: ArrayView4<'_, f32>, share: f32) {
-    let planes: Vec<_> = sum
-        .axis_iter_mut(Axis(1))
-        .zip(view.axis_iter(Axis(1)))
-        .collect();
-    planes.into_par_iter().for_each(|(mut sum, view)| {
-        Zip::from(&mut sum)
-            .and(&view)
-            .for_each(|sum, probability| *sum += probability * share);
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,23 +240,5 @@ mod tests {
                 [true, false, true]
             ]
         );
-    }
-
-    #[test]
-    fn softmax_runs_over_all_classes() {
-        let mut logits = Array4::zeros((3, 1, 1, 2));
-        logits[[2, 0, 0, 1]] = 2f32.ln();
-        assert!(softmax(logits.view_mut()));
-        assert!((logits[[0, 0, 0, 0]] - 1.0 / 3.0).abs() < 1e-6);
-        assert!((logits[[1, 0, 0, 1]] - 0.25).abs() < 1e-6);
-    }
-
-    #[test]
-    fn softmax_reports_what_is_not_finite() {
-        for bad in [f32::NAN, f32::INFINITY] {
-            let mut logits = Array4::zeros((2, 1, 1, 2));
-            logits[[1, 0, 0, 0]] = bad;
-            assert!(!softmax(logits.view_mut()));
-        }
     }
 }

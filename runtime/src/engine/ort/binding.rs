@@ -4,7 +4,8 @@
 //! CUDA graph needs. Tensors cross to the device and back through the host's pinned memory; outputs
 //! that another session takes never cross.
 //!
-//! Probabilities are still summed on the host: those of a window of the paper's network are 38 MB.
+//! Probabilities are summed on the host, beside the next run (`window/beside.rs`): the logits of a
+//! window of the paper's network are 38 MB.
 //!
 //! The copies are the driver's own: `ort` copies between devices with sessions that it opens for it,
 //! which fails for page-locked memory since ONNX Runtime 1.23.

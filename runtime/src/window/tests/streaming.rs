@@ -1,5 +1,7 @@
 //! Slabs, batches, empty windows and cancelling.
 
+use std::sync::{Condvar, Mutex};
+
 use ndarray::{Array5, ArrayView5};
 
 use super::*;
@@ -11,6 +13,8 @@ struct Roomy {
     room: usize,
     /// Windows of each call that was made.
     calls: Vec<usize>,
+    /// Whether it says that it computes elsewhere.
+    elsewhere: bool,
 }
 
 impl Roomy {
@@ -18,6 +22,14 @@ impl Roomy {
         Roomy {
             room,
             calls: Vec::new(),
+            elsewhere: false,
+        }
+    }
+
+    fn elsewhere(self) -> Roomy {
+        Roomy {
+            elsewhere: true,
+            ..self
         }
     }
 }
@@ -29,6 +41,10 @@ impl Predictor for Roomy {
 
     fn batches(&self) -> bool {
         true
+    }
+
+    fn leaves_the_processor(&self) -> bool {
+        self.elsewhere
     }
 
     fn logits(
@@ -123,6 +139,10 @@ fn batches_and_tasks_together_change_no_bit() {
     assert!(alone.calls.iter().all(|windows| *windows == 1));
     let mut wide = Roomy::of(usize::MAX);
     assert_eq!(quiet(&mut wide, &channels, 5), one);
+    for batch in [1, 5] {
+        let mut elsewhere = Roomy::of(usize::MAX).elsewhere();
+        assert_eq!(quiet(&mut elsewhere, &channels, batch), one);
+    }
     assert!(wide.calls.contains(&5) && wide.calls.len() < alone.calls.len() / 4);
     for (index, task) in [(0, 0), (1, 2)] {
         assert_eq!(run(&mut Toy::sum(), &channels, task, true), one[index]);
@@ -133,24 +153,25 @@ fn batches_and_tasks_together_change_no_bit() {
 fn a_call_that_runs_out_of_memory_is_made_again_with_half_the_batch() {
     let channels = ramp(1, [6, 9, 17]);
     let expected = quiet(&mut Roomy::of(8), &channels, 8);
-    let mut tight = Roomy::of(2);
-    let mut batches = Vec::new();
-    let change = |options: &mut WindowOptions| {
-        options.batch = NonZeroUsize::new(8).unwrap();
-        options.mirror = true;
-    };
-    let (found, _) = slide(
-        &mut tight,
-        &channels,
-        change,
-        &CancelToken::new(),
-        &mut |progress| batches.push(progress.batch),
-    )
-    .unwrap();
-    assert_eq!(found, expected);
-    assert_eq!(tight.calls[..3], [8, 4, 2]);
-    assert!(tight.calls[3..].iter().all(|windows| *windows <= 2));
-    assert_eq!((batches[0], *batches.last().unwrap()), (8, 2));
+    for mut tight in [Roomy::of(2), Roomy::of(2).elsewhere()] {
+        let mut batches = Vec::new();
+        let change = |options: &mut WindowOptions| {
+            options.batch = NonZeroUsize::new(8).unwrap();
+            options.mirror = true;
+        };
+        let (found, _) = slide(
+            &mut tight,
+            &channels,
+            change,
+            &CancelToken::new(),
+            &mut |progress| batches.push(progress.batch),
+        )
+        .unwrap();
+        assert_eq!(found, expected);
+        assert_eq!(tight.calls[..3], [8, 4, 2]);
+        assert!(tight.calls[3..].iter().all(|windows| *windows <= 2));
+        assert_eq!((batches[0], *batches.last().unwrap()), (8, 2));
+    }
 
     let error = slide(
         &mut Roomy::of(0),
@@ -160,6 +181,91 @@ fn a_call_that_runs_out_of_memory_is_made_again_with_half_the_batch() {
         &mut |_| (),
     );
     assert!(error.unwrap_err().is_out_of_memory(), "one does not fit");
+}
+
+/// Counts calls where another thread can see it.
+struct Counted<'a> {
+    inner: Roomy,
+    calls: &'a (Mutex<usize>, Condvar),
+}
+
+impl Predictor for Counted<'_> {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn batches(&self) -> bool {
+        self.inner.batches()
+    }
+
+    fn leaves_the_processor(&self) -> bool {
+        true
+    }
+
+    fn logits(
+        &mut self,
+        image: ArrayView5<'_, f32>,
+        tasks: &[u32],
+        each: &mut EachTask<'_>,
+    ) -> Result<(), RuntimeError> {
+        let (count, changed) = self.calls;
+        *count.lock().unwrap() += 1;
+        changed.notify_all();
+        self.inner.logits(image, tasks, each)
+    }
+}
+
+#[test]
+fn a_network_that_computes_elsewhere_does_not_wait_for_the_last_window() {
+    let manifest = testing::manifest();
+    let channels = ramp(1, [20, 6, 8]);
+    let options = WindowOptions::of(&manifest);
+    let run = WindowRun {
+        manifest: &manifest,
+        tasks: &[&manifest.tasks[0]],
+        channels: channels.view(),
+        region: None,
+        options: &options,
+        cancel: &CancelToken::new(),
+    };
+    let calls = (Mutex::new(0), Condvar::new());
+    let mut predictor = Counted {
+        inner: Roomy::of(1),
+        calls: &calls,
+    };
+    let mut first = true;
+    let report = predict_slabs(&mut predictor, run, &mut |_| (), &mut |_| {
+        // The first planes are not taken before the network has begun with two more windows.
+        if std::mem::take(&mut first) {
+            let (count, changed) = &calls;
+            let count = count.lock().unwrap();
+            let begun = *count;
+            let long = Duration::from_secs(30);
+            let waited = changed
+                .wait_timeout_while(count, long, |count| *count < 3)
+                .unwrap()
+                .1;
+            assert!(!waited.timed_out(), "it stopped at {begun}");
+        }
+        Ok(())
+    });
+    assert!(report.unwrap().windows > 3);
+
+    // What goes wrong behind the network ends it, and is what is told.
+    let error = predict_slabs(&mut predictor, run, &mut |_| (), &mut |_| {
+        Err(RuntimeError::NoImages)
+    });
+    assert!(matches!(error, Err(RuntimeError::NoImages)), "{error:?}");
+    let bad = channels.mapv(|_| f32::NAN);
+    let run = WindowRun {
+        channels: bad.view(),
+        ..run
+    };
+    let error = predict_slabs(&mut predictor, run, &mut |_| (), &mut |_| Ok(()));
+    assert!(
+        matches!(error, Err(RuntimeError::NotFinite { .. })),
+        "{error:?}"
+    );
 }
 
 #[test]

@@ -4,12 +4,16 @@ use std::ffi::c_void;
 
 use ::ort::value::{DynTensor, PrimitiveTensorElementType, TensorElementType};
 use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn};
+use rayon::prelude::*;
 
 use super::shape;
 use crate::{
     TensorView, TensorViewMut,
     engine::gpu::{Gpu, Locked},
 };
+
+/// Elements that one thread copies at a time.
+const AT_ONCE: usize = 1 << 16;
 
 /// A tensor of the host for one of the device; both are made once and used again.
 pub(super) struct HostBuffer {
@@ -57,11 +61,19 @@ impl HostBuffer {
         }
     }
 
-    fn write<T: PrimitiveTensorElementType + Copy>(
+    fn write<T: PrimitiveTensorElementType + Copy + Send + Sync>(
         &mut self,
         array: &ArrayViewD<'_, T>,
     ) -> ::ort::Result<()> {
-        self.elements()?.assign(array);
+        let mut to = self.elements()?;
+        match (to.as_slice_mut(), array.as_slice()) {
+            // A window is 9 MB or more, and the GPU waits for it.
+            (Some(to), Some(from)) => to
+                .par_chunks_mut(AT_ONCE)
+                .zip(from.par_chunks(AT_ONCE))
+                .for_each(|(to, from)| to.copy_from_slice(from)),
+            _ => to.assign(array),
+        }
         Ok(())
     }
 
