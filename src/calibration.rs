@@ -122,7 +122,7 @@ fn cases(path: &Path) -> Result<Vec<Vec<PathBuf>>, CohortError> {
     if !path.is_dir() {
         return Ok(vec![vec![path.to_owned()]]);
     }
-    let cases = find_cases(path)?.unwrap_or_default();
+    let cases = find_cases(path, None)?.unwrap_or_default();
     cases
         .into_iter()
         .map(|case| {
@@ -187,7 +187,8 @@ impl<'a> VolumeCalibrator<'a> {
         }
     }
 
-    /// Samples on which layers are tried: of all tasks, if they are few.
+    /// Samples on which layers are tried, spread over all: of the first task alone where one window
+    /// has as many voxels as are tried.
     fn tried(&self) -> impl Iterator<Item = &'a Sample> + use<'a> {
         let samples = self.samples;
         let voxels = samples.first().map_or(1, |sample| {

@@ -79,19 +79,37 @@ impl CohortCase {
 /// out, or of which a channel has two files, is found, and says so in [`CohortCase::check`]. Cases
 /// are sorted by name, those of a table stay in its order.
 ///
+/// What lies in the folder `results`, or below, is none of the images of a folder or pattern, so that
+/// results may lie where a pattern reaches.
+///
 /// Errors: [`CohortError`].
-pub fn find_cases(input: &Path) -> Result<Option<Vec<CohortCase>>, CohortError> {
+pub fn find_cases(
+    input: &Path,
+    results: Option<&Path>,
+) -> Result<Option<Vec<CohortCase>>, CohortError> {
+    let outside = |files: Vec<PathBuf>| match results {
+        Some(results) if !files.is_empty() => {
+            let found = files::outside(files, results);
+            match found.is_empty() {
+                true => Err(CohortError::AmongResults {
+                    path: results.to_owned(),
+                }),
+                false => Ok(found),
+            }
+        }
+        _ => Ok(files),
+    };
     let name = input.file_name().map(|name| name.to_string_lossy());
     let name = name.as_deref().unwrap_or_default();
     let pattern = input.to_str().filter(|text| text.contains(['*', '?', '[']));
     let path = input.to_owned();
     let (cases, none) = if input.is_dir() {
-        let files = files::in_folder(input)?;
+        let files = outside(files::in_folder(input)?)?;
         (files::cases(files)?, CohortError::Empty { path })
     } else if name.to_lowercase().ends_with(".csv") {
         (csv::read(input)?, CohortError::NoRows { path })
     } else if let Some(pattern) = pattern.filter(|_| !input.exists()) {
-        let files = files::matching(pattern)?;
+        let files = outside(files::matching(pattern)?)?;
         (files::cases(files)?, CohortError::NoMatch { path })
     } else {
         return Ok(None);

@@ -153,8 +153,10 @@ impl Candidate {
     /// The same candidate, with a problem if a file that was installed with it has other bytes by
     /// now. Reads all of them, a second for the largest builds.
     pub fn with_content_checked(mut self) -> Candidate {
-        let usable = self.problem.is_none() && self.library.source == LibrarySource::Cache;
-        let damage = usable.then(|| cache::damage_around(&self.library.path));
+        let damage = self
+            .problem
+            .is_none()
+            .then(|| cache::damage_around(&self.library.path));
         if let Some(damage) = damage.flatten() {
             self.problem = Some(Problem::Incomplete { damage });
             self.library.path.pop();

@@ -168,7 +168,8 @@ pub fn predict_slabs(
         let room = 2 * forward.batch() * forward.tasks();
         let mut beside = Beside::start(scope, averaging, room);
         let slid = slide(run, &plan, &mut forward, &mut beside, progress);
-        match (slid, beside.finish()) {
+        let averaged = beside.finish(slid.is_err());
+        match (slid, averaged) {
             // The answer to a failure of the other side.
             (Err(RuntimeError::Cancelled), Err(error)) if !run.cancel.is_cancelled() => Err(error),
             (Err(error), _) | (Ok(_), Err(error)) => Err(error),

@@ -113,7 +113,7 @@ pub(super) fn run(command: Segment) -> anyhow::Result<Outcome> {
     allocator::give_back_large_blocks();
     let pieces = Pieces::open(&command.model)?;
     if let [input] = command.images.as_slice()
-        && let Some(cases) = find_cases(input).map_err(RuntimeError::from)?
+        && let Some(cases) = find_cases(input, Some(&command.output)).map_err(RuntimeError::from)?
     {
         return cohort::run(&command, pieces, cases);
     }

@@ -13,6 +13,9 @@ use crate::types::{Constant, Dtype};
 /// they cost: in the reference network two small convolutions that make the task's prompt have a
 /// hundredth of the weights, and stored in bytes they make more than half of all error.
 const CHEAP: f64 = 0.01;
+/// What is cheap in every way stays in float only if it has less than this share of the weights
+/// together: in a network of many small layers it is the network.
+const CHEAP_TOGETHER: f64 = 0.05;
 
 /// What of a node is in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,14 +42,23 @@ pub(super) fn sites(graph: &Graph, ends: Ends) -> Sites {
             return Site::Float;
         }
         let few = |part: u64, all: u64| (part as f64) < CHEAP * all as f64;
-        let in_floats = node.op == "ConvTranspose" || few(flops(graph, node), all.flops);
-        match in_floats {
-            false => Site::Computed,
-            true if few(weight_bytes(graph, node), all.weight_bytes) => Site::Float,
+        match node.op == "ConvTranspose" || few(flops(graph, node), all.flops) {
             true => Site::Stored,
+            false => Site::Computed,
         }
     };
-    Sites(graph.nodes().iter().enumerate().map(site).collect())
+    let mut sites: Vec<Site> = graph.nodes().iter().enumerate().map(site).collect();
+    let share = |node: &Node| weight_bytes(graph, node) as f64 / all.weight_bytes.max(1) as f64;
+    let stored = graph.nodes().iter().zip(&mut sites);
+    let cheap: Vec<(f64, &mut Site)> = stored
+        .filter(|(_, site)| **site == Site::Stored)
+        .map(|(node, site)| (share(node), site))
+        .filter(|(share, _)| *share < CHEAP)
+        .collect();
+    if cheap.iter().map(|(share, _)| share).sum::<f64>() < CHEAP_TOGETHER {
+        cheap.into_iter().for_each(|(_, site)| *site = Site::Float);
+    }
+    Sites(sites)
 }
 
 impl Sites {

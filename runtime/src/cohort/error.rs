@@ -35,6 +35,15 @@ pub enum CohortError {
         /// The table.
         path: PathBuf,
     },
+    /// All images lie where results would go.
+    #[error(
+        "{} holds the images: results would be taken for cases there, name another folder with -o",
+        path.display()
+    )]
+    AmongResults {
+        /// The folder of results.
+        path: PathBuf,
+    },
     /// A pattern is not one.
     #[error("{pattern} is no pattern")]
     Pattern {

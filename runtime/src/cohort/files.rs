@@ -35,7 +35,8 @@ pub(super) fn matching(pattern: &str) -> Result<Vec<PathBuf>, CohortError> {
         pattern: pattern.to_owned(),
         source,
     })?;
-    let mut files = Vec::new();
+    // A folder that matches beside its own files names them twice.
+    let mut files = BTreeSet::new();
     for path in found {
         let path = path.map_err(|error| CohortError::Read {
             path: error.path().to_owned(),
@@ -43,10 +44,37 @@ pub(super) fn matching(pattern: &str) -> Result<Vec<PathBuf>, CohortError> {
         })?;
         match path.is_dir() {
             true => files.extend(in_folder(&path)?),
-            false => files.push(path),
+            false => {
+                files.insert(path);
+            }
         }
     }
-    Ok(files)
+    Ok(files.into_iter().collect())
+}
+
+/// `files` without those that lie in the folder `results`, or below: results of earlier runs.
+pub(super) fn outside(files: Vec<PathBuf>, results: &Path) -> Vec<PathBuf> {
+    let Ok(results) = results.canonicalize() else {
+        return files;
+    };
+    let mut below: BTreeMap<PathBuf, bool> = BTreeMap::new();
+    let mut is_below = |path: &PathBuf| {
+        let folder = folder_of(path).to_owned();
+        *below.entry(folder).or_insert_with_key(|folder| {
+            folder
+                .canonicalize()
+                .is_ok_and(|folder| folder.starts_with(&results))
+        })
+    };
+    files.into_iter().filter(|path| !is_below(path)).collect()
+}
+
+/// The folder that a file lies in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// The cases that these files are, by name; files of other kinds are none.
@@ -57,7 +85,7 @@ pub(super) fn cases(files: Vec<PathBuf>) -> Result<Vec<CohortCase>, CohortError>
     // By folder and case, then by channel: sorted, whatever order the file system has.
     let mut found: BTreeMap<(PathBuf, String), BTreeMap<u32, Vec<PathBuf>>> = BTreeMap::new();
     for path in files {
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let folder = folder_of(&path).to_owned();
         if let Some((case, channel)) = case_and_channel(&path) {
             let channels = found.entry((folder, case)).or_default();
             channels.entry(channel).or_default().push(path);
@@ -70,11 +98,7 @@ pub(super) fn cases(files: Vec<PathBuf>) -> Result<Vec<CohortCase>, CohortError>
         .map(|(folder, _)| folder)
         .collect::<BTreeSet<_>>()
     {
-        let here = match folder.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => folder,
-        };
-        for (case, channel) in in_folder(here)?
+        for (case, channel) in in_folder(folder)?
             .iter()
             .filter_map(|path| case_and_channel(path))
         {

@@ -30,7 +30,7 @@ fn a_folder_is_its_nifti_files_with_channels_together() {
         ".uniseg-x.nii.gz",
     ];
     let folder = folder(&names);
-    let cases = find_cases(folder.path()).unwrap().unwrap();
+    let cases = find_cases(folder.path(), None).unwrap().unwrap();
     let expected = [
         ("a".to_owned(), vec!["a.nii".to_owned()]),
         (
@@ -39,11 +39,19 @@ fn a_folder_is_its_nifti_files_with_channels_together() {
         ),
     ];
     assert_eq!(shape(&cases), expected);
-    let some = find_cases(&folder.path().join("b*")).unwrap().unwrap();
+    let some = find_cases(&folder.path().join("b*"), None)
+        .unwrap()
+        .unwrap();
     assert_eq!(shape(&some), expected[1..]);
-    assert_eq!(find_cases(&folder.path().join("a.nii")).unwrap(), None);
-    assert_eq!(find_cases(&folder.path().join("absent.nii")).unwrap(), None);
-    let none = find_cases(&folder.path().join("c*.nii")).unwrap_err();
+    assert_eq!(
+        find_cases(&folder.path().join("a.nii"), None).unwrap(),
+        None
+    );
+    assert_eq!(
+        find_cases(&folder.path().join("absent.nii"), None).unwrap(),
+        None
+    );
+    let none = find_cases(&folder.path().join("c*.nii"), None).unwrap_err();
     assert!(
         none.to_string().starts_with("no NIfTI file matches"),
         "{none}"
@@ -53,7 +61,7 @@ fn a_folder_is_its_nifti_files_with_channels_together() {
 #[test]
 fn two_files_cannot_be_one_channel() {
     let folder = folder(&["a.nii", "a_0000.nii.gz", "b.nii"]);
-    let cases = find_cases(folder.path()).unwrap().unwrap();
+    let cases = find_cases(folder.path(), None).unwrap().unwrap();
     let error = cases[0].check().unwrap_err().to_string();
     assert!(
         error.starts_with("case a has more than one file of channel _0000: a"),
@@ -71,14 +79,29 @@ fn patterns_reach_through_folders() {
         fs::write(case.join(name), "").unwrap();
     }
     let names = |pattern: &str| -> Vec<String> {
-        let cases = find_cases(&folder.path().join(pattern)).unwrap().unwrap();
+        let cases = find_cases(&folder.path().join(pattern), None)
+            .unwrap()
+            .unwrap();
         cases.into_iter().map(|case| case.name).collect()
     };
     assert_eq!(names("s?/ct.nii.gz"), ["s1_ct", "s2_ct"]);
     assert_eq!(names("s*"), ["s1_ct", "s2_ct"], "folders");
     assert_eq!(names("s[2-9]/*"), ["ct"]);
+    let both = find_cases(&folder.path().join("**/*"), None);
+    let both = both.unwrap().unwrap();
+    assert_eq!(both.len(), 3, "{both:?}");
+    assert!(both.iter().all(|case| case.check().is_ok()), "{both:?}");
+    // What was made of one of them.
+    let results = folder.path().join("out");
+    fs::create_dir_all(results.join("s1_ct")).unwrap();
+    fs::write(results.join("s1_ct/liver.nii.gz"), "").unwrap();
+    let all = folder.path().join("**/*.nii.gz");
+    let cases = find_cases(&all, Some(&results)).unwrap().unwrap();
+    assert_eq!(cases.len(), 2, "{cases:?}");
+    let below = find_cases(&results.join("*/*"), Some(&results)).unwrap_err();
+    assert!(below.to_string().contains("holds the images"), "{below}");
     assert_eq!(names("**/c*.nii"), ["c"]);
-    let error = find_cases(&folder.path().join("[")).unwrap_err();
+    let error = find_cases(&folder.path().join("["), None).unwrap_err();
     assert!(error.to_string().ends_with("[ is no pattern"), "{error}");
 }
 
@@ -87,7 +110,7 @@ fn a_cell_without_an_image_before_one_with_is_told() {
     let folder = folder(&[]);
     let path = folder.path().join("cases.csv");
     fs::write(&path, "case,ct,pet\na,,b.nii\nc,d.nii,\n").unwrap();
-    let cases = find_cases(&path).unwrap().unwrap();
+    let cases = find_cases(&path, None).unwrap().unwrap();
     let error = cases[0].check().unwrap_err().to_string();
     assert_eq!(
         error,
@@ -99,7 +122,7 @@ fn a_cell_without_an_image_before_one_with_is_told() {
 #[test]
 fn a_channel_that_is_missing_is_told_and_one_that_was_left_out_is_not() {
     let folder = folder(&["a_0000.nii", "a_0002.nii", "b_0001.nii.gz", "c_0000.nii"]);
-    let cases = find_cases(folder.path()).unwrap().unwrap();
+    let cases = find_cases(folder.path(), None).unwrap().unwrap();
     let said: Vec<Option<String>> = cases
         .iter()
         .map(|case| case.check().err().map(|error| error.to_string()))
@@ -117,7 +140,9 @@ fn a_channel_that_is_missing_is_told_and_one_that_was_left_out_is_not() {
         ]
     );
     fs::write(folder.path().join("b_0000.nii.gz"), "").unwrap();
-    let second = find_cases(&folder.path().join("*_0001*")).unwrap().unwrap();
+    let second = find_cases(&folder.path().join("*_0001*"), None)
+        .unwrap()
+        .unwrap();
     assert!(second.iter().all(|case| case.check().is_ok()));
     assert_eq!(second[0].images.len(), 1);
 }
@@ -128,7 +153,7 @@ fn a_table_names_cases_images_and_tasks() {
     let path = folder.path().join("cases.CSV");
     let text = "\u{feff}Case,ct,pet,Task\r\n\r\none,\"a,b.nii\",,liver\r\ntwo,c.nii,sub/d.nii,\r\n";
     fs::write(&path, text).unwrap();
-    let cases = find_cases(&path).unwrap().unwrap();
+    let cases = find_cases(&path, None).unwrap().unwrap();
     assert_eq!(cases[0].images, [folder.path().join("a,b.nii")]);
     assert_eq!(cases[0].task.as_deref(), Some("liver"));
     assert_eq!((cases[1].images.len(), &cases[1].task), (2, &None));
@@ -143,7 +168,7 @@ fn a_table_names_cases_images_and_tasks() {
         ("case,image\na,b\na,c", "has two cases called \"a\""),
     ] {
         fs::write(&path, text).unwrap();
-        let error = find_cases(&path).unwrap_err().to_string();
+        let error = find_cases(&path, None).unwrap_err().to_string();
         assert!(error.contains(said), "{text:?}: {error}");
     }
 }

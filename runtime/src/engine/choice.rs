@@ -35,7 +35,10 @@ impl Choice {
             }
             _ => (Vec::new(), None),
         };
-        let asked = |row: &Tuned| options.device == Device::Auto || row.device == options.device;
+        let asked = |row: &Tuned| {
+            options.ort_lib.is_none()
+                && (options.device == Device::Auto || row.device == options.device)
+        };
         let damaged = |row: &Tuned| {
             let damage = asked(row).then(|| incomplete_around(&row.library))??;
             Some((row.library.display().to_string(), damage))

@@ -18,9 +18,15 @@ pub(crate) fn damaged_part(library: &Path, name: &str) -> Option<(PathBuf, Probl
         .collect();
     parts.sort();
     parts.into_iter().find_map(|path| {
-        // What cannot be read is the loader's to complain of.
+        // What cannot be read is the loader's to complain of; what is no library at all may be a
+        // linker's script that is not loaded.
         let problem = problem_of(&path, None).ok().flatten()?;
-        Some((path, problem))
+        let cut = matches!(problem, Problem::CutShort { .. } | Problem::BadHeader);
+        let ours = path
+            .file_name()?
+            .to_string_lossy()
+            .starts_with("libonnxruntime");
+        (cut || ours).then_some((path, problem))
     })
 }
 

@@ -2,7 +2,11 @@
 
 use std::{
     panic::resume_unwind,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
     thread::{Scope, ScopedJoinHandle},
 };
 
@@ -25,6 +29,8 @@ pub(super) struct Beside<'scope> {
     read: Receiver<Array4<f32>>,
     /// Copies that may still be made: what bounds the memory of all that waits.
     left: usize,
+    /// Set where nothing will come of what waits.
+    given_up: Arc<AtomicBool>,
     thread: ScopedJoinHandle<'scope, Result<(), RuntimeError>>,
 }
 
@@ -47,8 +53,13 @@ impl<'scope> Beside<'scope> {
     ) -> Beside<'scope> {
         let (messages, waiting) = channel();
         let (done, read) = channel();
+        let given_up = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&given_up);
         let thread = scope.spawn(move || {
             for message in waiting {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
                 match message {
                     Message::Step(step) => averaging.step(step)?,
                     Message::Logits {
@@ -69,14 +80,16 @@ impl<'scope> Beside<'scope> {
             messages,
             read,
             left: room.max(1),
+            given_up,
             thread,
         }
     }
 
-    /// Waits until everything is averaged.
+    /// Waits until everything is averaged, or what is being averaged if the network `failed`.
     ///
     /// Errors: those of averaging, the first of which ended it.
-    pub(super) fn finish(self) -> Result<(), RuntimeError> {
+    pub(super) fn finish(self, failed: bool) -> Result<(), RuntimeError> {
+        self.given_up.store(failed, Ordering::Relaxed);
         drop(self.messages);
         self.thread
             .join()

@@ -32,8 +32,8 @@ pub(super) struct PrecisionArgs {
     calibrate_range: RangeName,
     /// How much of the work and of the weights int8 may leave in float, 0 to 1. Each layer is
     /// tried in bytes alone, and those that disturb the result most for what they cost stay in
-    /// float until the share is used up. It takes a few windows for each layer: minutes for a
-    /// large network. 0 tries nothing
+    /// float until the share is used up. It takes one to four windows for each layer:
+    /// minutes for a large network. 0 tries nothing
     #[arg(long, value_name = "S", default_value_t = Share(0.1))]
     float_share: Share,
     /// Images to compare the result with f32 on, besides those of --calibrate

@@ -59,10 +59,12 @@ pub(super) fn run(
         "{} is a file: many cases need a folder, name one with -o",
         command.output.display()
     );
-    refuse_to_mix(command, &cases)?;
     let pieces = files.without_files();
     let model = pieces.model();
-    check_tasks(model.manifest(), &command.task)?;
+    // A table may name every case's own.
+    if cases.iter().any(|case| case.task.is_none()) {
+        check_tasks(model.manifest(), &command.task)?;
+    }
     let options = command.window(model);
     let cases = match command.shard {
         Some(shard) => shard.of(cases),
@@ -150,26 +152,6 @@ pub(super) fn run(
         return Ok(Outcome::CheckFailed);
     }
     Ok(Outcome::Done)
-}
-
-/// Results among the images would be images of the next run; a table says which files are meant.
-fn refuse_to_mix(command: &Segment, cases: &[CohortCase]) -> anyhow::Result<()> {
-    let table = |path: &PathBuf| {
-        path.extension()
-            .is_some_and(|end| end.eq_ignore_ascii_case("csv"))
-    };
-    if command.images.iter().any(table) {
-        return Ok(());
-    }
-    let output = command.output.canonicalize().ok();
-    let images = cases.iter().flat_map(|case| &case.images);
-    let mut folders = images.filter_map(|image| image.parent()?.canonicalize().ok());
-    ensure!(
-        !folders.any(|folder| Some(&folder) == output.as_ref()),
-        "{} holds the images: results would be taken for cases there, name another folder with -o",
-        command.output.display()
-    );
-    Ok(())
 }
 
 /// Finds out what there is to do for a case, without reading it.

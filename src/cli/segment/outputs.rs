@@ -1,7 +1,6 @@
 //! Where results go, and whether they are there.
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -212,7 +211,9 @@ impl Outputs {
     ) -> Option<Before> {
         let bytes = std::fs::read(&self.statistics).ok()?;
         let found: Statistics = serde_json::from_slice(&bytes).ok()?;
-        let names = images.iter().map(|path| path.file_name());
+        let names = images
+            .iter()
+            .map(|path| path.file_name().unwrap_or_default().to_string_lossy());
         let files: Vec<InputFile> = images
             .iter()
             .map(|path| InputFile::of(path).ok())
@@ -225,8 +226,9 @@ impl Outputs {
                 .is_none_or(|path| path.is_file())
             && found.weights_sha256 == model.manifest().weights_sha256
             && found.task == task.name
-            && names.eq(found.inputs.iter().map(|name| Some(OsStr::new(name))))
-            && sizes(&files) == sizes(&found.files)
+            && names.eq(found.inputs.iter().cloned())
+            // Records of earlier versions do not say.
+            && (found.files.is_empty() || sizes(&files) == sizes(&found.files))
             && (found.step, found.mirror, found.skip, found.fast)
                 == (options.step, options.mirror, options.skip, options.fast);
         done.then(|| Before {
