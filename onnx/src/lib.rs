@@ -53,7 +53,7 @@ pub use artefact::{Artefact, MAX_FILE_BYTES, decode, encode};
 pub use bytes::Bytes;
 pub use check::{GraphFault, check};
 pub use construct::{Dim, IR_VERSION, OPSET};
-pub use digest::weights_sha256;
+pub use digest::{hex, weights_sha256};
 pub use error::{NotOnnx, OnnxError};
 pub use expose::{Exposed, expose};
 pub use manifest::{

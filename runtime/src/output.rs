@@ -6,6 +6,7 @@ use ndarray::Array3;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uniseg_imaging::{NiftiHeader, write_atomically};
+use uniseg_onnx::hex;
 
 use crate::{MergedTable, RuntimeError, Segmentation, Statistics};
 
@@ -51,8 +52,7 @@ pub(crate) fn record_sha256(statistics: &Statistics) -> String {
 
 /// Digest of a file's content, in hexadecimal digits.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 fn json(value: &impl Serialize) -> io::Result<Vec<u8>> {

@@ -214,7 +214,9 @@ impl Opened {
             self.warnings
                 .push(HeaderWarning::SurplusBytes { count: surplus });
         }
-        let count = frames.iter().map(not_numbers).sum();
+        // Whole numbers stay numbers when they are scaled.
+        let looked_at = frames.iter().filter(|_| layout.scalar().is_float());
+        let count = looked_at.map(not_numbers).sum();
         if count > 0 {
             self.warnings.push(HeaderWarning::NotNumbers { count });
         }

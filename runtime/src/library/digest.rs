@@ -7,6 +7,7 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
+use uniseg_onnx::hex;
 
 /// The sha256 of a file, in hexadecimal.
 pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
@@ -20,6 +21,5 @@ pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
         }
         hasher.update(buffer.get(..read).unwrap_or_default());
     }
-    let digest = hasher.finalize();
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hasher.finalize()))
 }

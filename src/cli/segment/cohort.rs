@@ -200,6 +200,10 @@ impl Job {
         model: &Model,
         options: &WindowOptions,
     ) -> Option<Finished> {
+        let images = &self.case.images;
+        let pairs = self.tasks.iter().zip(&self.outputs);
+        let tasks = pairs.map(|(task, outputs)| outputs.finished(task, model, options, images));
+        let tasks = tasks.collect::<Option<Vec<_>>>()?;
         let merged = !command.merge
             || outputs::is_merged(
                 &self.folder(command),
@@ -207,11 +211,7 @@ impl Job {
                 &command.priority,
                 &self.outputs,
             );
-        let images = &self.case.images;
-        let pairs = self.tasks.iter().zip(&self.outputs);
-        let tasks = pairs.map(|(task, outputs)| outputs.finished(task, model, options, images));
-        let tasks = tasks.collect::<Option<Vec<_>>>().filter(|_| merged)?;
-        Some(Finished(tasks))
+        merged.then_some(Finished(tasks))
     }
 
     /// Where a merged map goes.
@@ -374,24 +374,20 @@ fn write_all(command: &Segment, jobs: &[Job], messages: &Receiver<Message>) -> V
                 });
                 // A log has no bar; the table comes at the end only, or never.
                 if let Some(row) = rows.last().filter(|_| !report::has_bar()) {
-                    report::note(&format!("{}/{} {}", rows.len(), jobs.len(), row.line()));
+                    report::note(&format!(
+                        "{}/{} {}: {} after {:.1} s, {}",
+                        rows.len(),
+                        jobs.len(),
+                        row.case,
+                        row.state,
+                        row.seconds,
+                        row.detail
+                    ));
                 }
             }
         }
     }
     rows
-}
-
-impl Row {
-    fn line(&self) -> String {
-        let Row {
-            case,
-            state,
-            seconds,
-            detail,
-        } = self;
-        format!("{case}: {state} after {seconds:.1} s, {detail}")
-    }
 }
 
 fn failed(case: String, error: &anyhow::Error, seconds: f64) -> Row {

@@ -46,6 +46,11 @@ impl Scalar {
         }
     }
 
+    /// Whether it can be no number: NaN.
+    pub(super) fn is_float(self) -> bool {
+        matches!(self, Self::F32 | Self::F64)
+    }
+
     /// Bytes of one voxel.
     pub(super) fn size(self) -> usize {
         match self {

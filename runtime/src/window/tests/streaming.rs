@@ -1,6 +1,6 @@
 //! Slabs, batches, empty windows and cancelling.
 
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use ndarray::{Array5, ArrayView5};
 
@@ -15,6 +15,8 @@ struct Roomy {
     calls: Vec<usize>,
     /// Whether it says that it computes elsewhere.
     elsewhere: bool,
+    /// Done as a call begins.
+    on_call: Box<dyn FnMut()>,
 }
 
 impl Roomy {
@@ -23,6 +25,7 @@ impl Roomy {
             room,
             calls: Vec::new(),
             elsewhere: false,
+            on_call: Box::new(|| ()),
         }
     }
 
@@ -55,6 +58,7 @@ impl Predictor for Roomy {
     ) -> Result<(), RuntimeError> {
         let (windows, _, d, h, w) = image.dim();
         self.calls.push(windows);
+        (self.on_call)();
         for (index, task) in tasks.iter().enumerate() {
             // The second decoder is the one that does not fit, after the first was served.
             if windows > self.room && index + 1 == tasks.len() {
@@ -183,38 +187,6 @@ fn a_call_that_runs_out_of_memory_is_made_again_with_half_the_batch() {
     assert!(error.unwrap_err().is_out_of_memory(), "one does not fit");
 }
 
-/// Counts calls where another thread can see it.
-struct Counted<'a> {
-    inner: Roomy,
-    calls: &'a (Mutex<usize>, Condvar),
-}
-
-impl Predictor for Counted<'_> {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn batches(&self) -> bool {
-        self.inner.batches()
-    }
-
-    fn leaves_the_processor(&self) -> bool {
-        true
-    }
-
-    fn logits(
-        &mut self,
-        image: ArrayView5<'_, f32>,
-        tasks: &[u32],
-        each: &mut EachTask<'_>,
-    ) -> Result<(), RuntimeError> {
-        let (count, changed) = self.calls;
-        *count.lock().unwrap() += 1;
-        changed.notify_all();
-        self.inner.logits(image, tasks, each)
-    }
-}
-
 #[test]
 fn a_network_that_computes_elsewhere_does_not_wait_for_the_last_window() {
     let manifest = testing::manifest();
@@ -228,16 +200,18 @@ fn a_network_that_computes_elsewhere_does_not_wait_for_the_last_window() {
         options: &options,
         cancel: &CancelToken::new(),
     };
-    let calls = (Mutex::new(0), Condvar::new());
-    let mut predictor = Counted {
-        inner: Roomy::of(1),
-        calls: &calls,
-    };
+    let calls = Arc::new((Mutex::new(0), Condvar::new()));
+    let counted = Arc::clone(&calls);
+    let mut predictor = Roomy::of(1).elsewhere();
+    predictor.on_call = Box::new(move || {
+        *counted.0.lock().unwrap() += 1;
+        counted.1.notify_all();
+    });
     let mut first = true;
     let report = predict_slabs(&mut predictor, run, &mut |_| (), &mut |_| {
         // The first planes are not taken before the network has begun with two more windows.
         if std::mem::take(&mut first) {
-            let (count, changed) = &calls;
+            let (count, changed) = &*calls;
             let count = count.lock().unwrap();
             let begun = *count;
             let long = Duration::from_secs(30);
