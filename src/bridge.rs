@@ -98,7 +98,7 @@ pub fn compile_calibrated(
 ) -> Result<Compiled, BridgeError> {
     let chosen = request.choose(checkpoint)?;
     let mut exported = export(checkpoint, &chosen, request)?;
-    if request.lean {
+    if request.divides() {
         // Several tasks on one window share what does not depend on the task.
         exported = exported.divide_at(TASK)?;
     }
@@ -204,7 +204,7 @@ fn export(
         true => exported.merge_upsampling()?,
         false => exported,
     };
-    match request.lean {
+    match request.divides() {
         true => exported.lean(),
         false => Ok(exported),
     }

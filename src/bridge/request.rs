@@ -15,7 +15,8 @@ pub struct Request {
     pub modality: Option<String>,
     /// How many windows the network takes at once.
     pub batch: Batch,
-    /// Whether memory matters more than a little time, see [`uniseg_export::Exported::lean`].
+    /// Whether memory matters more than a little time, see [`uniseg_export::Exported::lean`]; in
+    /// int8 it is always so, see [`Request::divides`].
     pub lean: bool,
     /// Whether upsampling is merged with the convolution behind it, see
     /// [`uniseg_export::Exported::merge_upsampling`].
@@ -51,6 +52,14 @@ pub(super) struct Chosen {
 }
 
 impl Request {
+    /// Whether convolutions over a skip connection and upsampled features are divided.
+    ///
+    /// In bytes each half then has a range of its own: upsampled features have both signs, so that
+    /// one range for both leaves half of its bytes to skip connections, which have nearly only one.
+    pub(super) fn divides(&self) -> bool {
+        self.lean || matches!(self.precision, Precision::Int8(_))
+    }
+
     pub(super) fn choose(&self, checkpoint: &Checkpoint) -> Result<Chosen, BridgeError> {
         let plan = &checkpoint.plan;
         let mut asked = Vec::with_capacity(self.tasks.len());

@@ -20,14 +20,19 @@ fn filled(channels: [usize; 2], weight: f32) -> Conv2d {
 }
 
 fn network(weight: f32) -> Exported {
-    network_of(Exporter::new().float_input("x", &[1, 1, 4, 4]), weight)
+    network_with([0.5, weight, 0.25])
 }
 
-fn network_of(exporter: Exporter, weight: f32) -> Exported {
+/// Every weight of stem, body and head.
+fn network_with(weights: [f32; 3]) -> Exported {
+    network_of(Exporter::new().float_input("x", &[1, 1, 4, 4]), weights)
+}
+
+fn network_of(exporter: Exporter, [stem, body, head]: [f32; 3]) -> Exported {
     let convs = [
-        filled([1, 2], 0.5),
-        filled([2, 2], weight),
-        filled([2, 1], 0.25),
+        filled([1, 2], stem),
+        filled([2, 2], body),
+        filled([2, 1], head),
     ];
     let norm: InstanceNorm = InstanceNormConfig::new(2).init(&Device::flex());
     exporter
@@ -173,6 +178,38 @@ fn channels_are_balanced_where_that_changes_nothing() {
 }
 
 #[test]
+fn ends_are_made_for_bf16_and_the_head_changes_nothing() {
+    let before = network_with([0.3, 0.25, 0.3337]).graph;
+    let after = bf16_ends::settle(&before, Ends::WHOLE);
+    let constants = |graph: &Graph, node: usize, slot: usize| {
+        let constant = graph.constant(graph.nodes()[node].inputs[slot]);
+        constant.unwrap().as_f32().unwrap()
+    };
+    let [stem, body, norm, head] = [0, 3, 4, 6];
+    assert_eq!(before.nodes()[norm].op, "InstanceNormalization");
+    assert_eq!(
+        constants(&after, stem, 1),
+        [::half::bf16::from_f32(0.3).to_f32(); 2]
+    );
+    assert_eq!(constants(&after, body, 1), constants(&before, body, 1));
+    let error = |weight: f32| (::half::bf16::from_f32(weight).to_f32() - weight).abs() / weight;
+    let [gamma, weights] = [(norm, 1), (head, 1)].map(|(node, slot)| constants(&after, node, slot));
+    for (gamma, weight) in gamma.iter().zip(weights) {
+        assert!((gamma * weight - 0.3337).abs() < 1e-7, "{gamma} {weight}");
+        assert!(error(weight) < 0.1 * error(0.3337), "{weight}");
+    }
+    // Where the graph was cut there are no ends.
+    let cut = Ends {
+        inputs: false,
+        outputs: false,
+    };
+    assert_eq!(
+        bf16_ends::settle(&before, cut).to_string(),
+        before.to_string()
+    );
+}
+
+#[test]
 fn what_a_transposed_convolution_makes_is_quantised_behind_an_activation() {
     let convs = [
         filled([1, 2], 0.5),
@@ -277,7 +314,7 @@ fn axes_keep_their_names_and_bf16_needs_opset_22() {
 fn an_open_axis_stays_open_in_every_precision() {
     let open = || {
         let exporter = Exporter::new().float_input("x", &[2, 1, 4, 4]);
-        network_of(exporter.symbolic("x", 0, "batch", 3), 0.5)
+        network_of(exporter.symbolic("x", 0, "batch", 3), [0.5, 0.5, 0.25])
     };
     let mut made = Made {
         batch: 2,
