@@ -229,6 +229,14 @@ fn a_task_that_no_case_can_have_is_refused_before_any() {
 }
 
 #[test]
+fn two_cases_that_would_write_the_same_file_are_refused() {
+    let (_folder, input, output) = cases(&["a.nii", "a.probabilities.nii"]);
+    segment(&input, &output, &["--probabilities"]).refuses(&["a.probabilities.nii.gz"]);
+    assert!(!output.exists());
+    segment(&input, &output, &[]).succeeds();
+}
+
+#[test]
 fn a_case_whose_image_changed_is_not_finished() {
     let (_folder, input, output) = cases(&["a.nii", "b.nii", "c.nii"]);
     let of = |a, b, c| [("a", a), ("b", b), ("c", c)];

@@ -10,7 +10,7 @@ use uniseg_runtime::{
 };
 
 use super::Outcome;
-use crate::report;
+use crate::{child, report};
 
 /// Say what this machine can compute with, and why not
 ///
@@ -71,6 +71,7 @@ struct Remembered {
 
 pub(super) fn run(command: Doctor) -> anyhow::Result<Outcome> {
     if let Some(library) = &command.probe {
+        child::end_with_parent();
         let probe = probe_library(library)?;
         report::result(&(serde_json::to_string(&probe)? + "\n"));
         return Ok(Outcome::Done);
@@ -143,11 +144,9 @@ fn examine(candidate: Candidate) -> Library {
 
 /// In a process of its own: it can load one library only, and a broken one may end it.
 fn probe(library: &Path) -> anyhow::Result<LibraryProbe> {
-    let output = Command::new(std::env::current_exe()?)
-        .args(["doctor", "--probe"])
-        .arg(library)
-        .stdin(Stdio::null())
-        .output()
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["doctor", "--probe"]).arg(library);
+    let output = child::output(command.stderr(Stdio::piped()))
         .context("cannot start this program a second time")?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);

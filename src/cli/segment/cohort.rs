@@ -1,11 +1,12 @@
 //! Many cases: the next one is read while one is segmented and the last one is written.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use uniseg_imaging::NiftiHeader;
 use uniseg_imaging::ndarray::Array3;
 use uniseg_onnx::Task;
@@ -59,6 +60,16 @@ pub(super) fn run(
         "{} is a file: many cases need a folder, name one with -o",
         command.output.display()
     );
+    if command.probabilities {
+        let names: HashSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+        let clash = |name: &&&str| names.contains(format!("{name}.probabilities").as_str());
+        if let Some(name) = names.iter().filter(clash).min() {
+            bail!(
+                "the probabilities of case {name} and the labels of case {name}.probabilities would \
+                 both be written to {name}.probabilities.nii.gz: give one of them another name"
+            );
+        }
+    }
     let pieces = files.without_files();
     let model = pieces.model();
     // A table may name every case's own.
