@@ -16,7 +16,7 @@ use uniseg_runtime::Progress;
 
 /// Prints a result.
 ///
-/// A reader that went away (`| head`) is no error, but there is nobody left to talk to; anything
+/// A reader that went away (`| head`) is no error: the work goes on, and nobody is told. Anything
 /// else, such as a full disk, means that the result is lost.
 pub(crate) fn result(text: &str) {
     let mut stdout = io::stdout().lock();
@@ -25,7 +25,7 @@ pub(crate) fn result(text: &str) {
         .and_then(|()| stdout.flush())
     {
         if cause.kind() == io::ErrorKind::BrokenPipe {
-            std::process::exit(0);
+            return;
         }
         note(&format!("uniseg: cannot write to standard output: {cause}"));
         std::process::exit(2);

@@ -263,7 +263,100 @@ fn a_case_whose_image_changed_is_not_finished() {
 }
 
 #[test]
+fn a_result_never_replaces_the_image_of_another_case() {
+    let (folder, input, _) = cases(&["a.nii", "b.nii"]);
+    let output = folder.path().join("other");
+    std::fs::create_dir(&output).unwrap();
+    // The image of the second case lies where the labels of the first one go.
+    std::fs::rename(input.join("b.nii"), output.join("b.nii")).unwrap();
+    std::os::unix::fs::symlink(output.join("b.nii"), output.join("a.nii.gz")).unwrap();
+    let table = folder.path().join("cases.csv");
+    std::fs::write(&table, "case,image\na,in/a.nii\nb,other/b.nii\n").unwrap();
+    let before = std::fs::read(output.join("b.nii")).unwrap();
+    let run = segment(&table, &output, &[]);
+    expect(&run, 1, &[("a", "failed"), ("b", "done")]);
+    assert!(
+        run.stdout.contains("of this or another case"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(std::fs::read(output.join("b.nii")).unwrap(), before);
+}
+
+#[test]
+fn another_task_does_not_replace_what_is_there() {
+    let (_folder, input, output) = cases(&["a.nii"]);
+    segment(&input, &output, &[]).succeeds();
+    let record = std::fs::read_to_string(output.join("a.json")).unwrap();
+    let other = record.replace("\"task\": \"blob\"", "\"task\": \"spleen\"");
+    assert_ne!(other, record);
+    std::fs::write(output.join("a.json"), other).unwrap();
+    let refused = segment(&input, &output, &[]);
+    expect(&refused, 1, &[("a", "failed")]);
+    assert!(
+        refused.stdout.contains("is of task spleen"),
+        "{}",
+        refused.stdout
+    );
+    expect(&segment(&input, &output, &["--again"]), 0, &[("a", "done")]);
+}
+
+#[test]
+fn what_no_case_can_do_is_refused_before_any() {
+    let (folder, input, output) = cases(&["a.nii", "b.nii"]);
+    segment(&input, &output, &["--step", "5"]).refuses(&["window step 5"]);
+    segment(&input, &output, &["--merge", "--priority", "blop"]).refuses(&["blop"]);
+    for name in ["out.nii.gz", "out.txt", "OUT.NRRD"] {
+        let output = folder.path().join(name);
+        segment(&input, &output, &[]).refuses(&["looks like a file"]);
+        assert!(!output.exists());
+    }
+    let two = [input.join("a.nii"), input.join("b.nii")].map(|path| path.display().to_string());
+    let mut arguments = arguments(&input.join("a.nii"), &output, &[]);
+    arguments.insert(3, two[1].clone());
+    uniseg(arguments).refuses(&["a pattern in quotes"]);
+    assert!(!output.exists());
+}
+
+#[test]
+fn a_reader_that_went_away_does_not_end_the_work() {
+    let (_folder, input, output) = cases(&["a.nii", "b.nii"]);
+    let mut child = Command::new(PROGRAM)
+        .args(arguments(&input, &output, &[]))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(
+        names_in(&output),
+        ["a.json", "a.nii.gz", "b.json", "b.nii.gz"]
+    );
+    // One case with its files named prints before it ends.
+    let labels = output.join("one.nii.gz");
+    let mut child = Command::new(PROGRAM)
+        .args(arguments(&input.join("a.nii"), &labels, &[]))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(labels.exists());
+}
+
+#[test]
 fn ctrl_c_stops_and_leaves_nothing_half_written() {
+    stops("-INT", 130);
+}
+
+#[test]
+fn a_scheduler_stops_it_like_ctrl_c() {
+    stops("-TERM", 143);
+}
+
+fn stops(signal: &str, code: i32) {
     let (_folder, input, output) = cases(&["a.nii"]);
     // Some ten thousand windows of the sample's few voxels.
     image(&input.join("b.nii"), 60);
@@ -282,7 +375,7 @@ fn ctrl_c_stops_and_leaves_nothing_half_written() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let kill = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
+        .args([signal, &child.id().to_string()])
         .status();
     assert!(kill.unwrap().success());
     let asked = Instant::now();
@@ -296,7 +389,7 @@ fn ctrl_c_stops_and_leaves_nothing_half_written() {
     println!("stopped after {:.2?}", asked.elapsed());
     let ended = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert_eq!(ended.status.code(), Some(code), "{said}");
     assert!(said.contains("what is finished is kept"), "{said}");
     assert_eq!(names_in(&output), ["a.json", "a.nii.gz"]);
 }

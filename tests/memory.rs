@@ -127,7 +127,7 @@ fn a_bound_that_cannot_be_kept_is_refused_before_anything_is_written() {
             bound,
         ])
     };
-    run("90M").refuses(&["the case needs about", "more than the 0.09 GiB allowed"]);
+    run("90M").refuses(&["the case needs about", "more than the 90 MiB allowed"]);
     assert_eq!(names_in(folder.path()), ["case.nii"]);
     assert_eq!(run("4x").code, Some(2));
     run("1G").succeeds();

@@ -283,6 +283,54 @@ fn what_cannot_be_calibrated_is_refused() {
         );
         assert!(!output.exists());
     }
+    let checkpoint = checkpoint.to_str().unwrap();
+    let nowhere = scratch.path().join("nowhere/model.onnx");
+    let nowhere = nowhere.to_str().unwrap();
+    uniseg(["export", checkpoint, "-o", nowhere]).refuses(&["does not exist"]);
+    let output = output.to_str().unwrap();
+    let share = ["export", checkpoint, "--float-share", "0.5", "-o", output];
+    uniseg(share).refuses(&["--float-share is for int8"]);
+}
+
+#[test]
+fn tasks_that_are_not_calibrated_are_named() {
+    let Some(golden) = golden("tasks_that_are_not_calibrated_are_named") else {
+        return;
+    };
+    library();
+    artefacts::trained(&golden);
+    let checkpoint = kept("artefacts").join("uniseg-trained");
+    let scratch = tempfile::tempdir().unwrap();
+    let output = scratch.path().join("model.onnx");
+    let calibrate = format!("liver={}", golden.path("data/ct_small.nii.gz").display());
+    let run = uniseg([
+        "export",
+        checkpoint.to_str().unwrap(),
+        "--precision",
+        "int8",
+        "--calibrate",
+        &calibrate,
+        "--calibrate-windows",
+        "1",
+        "--float-share",
+        "0",
+        "-o",
+        output.to_str().unwrap(),
+    ]);
+    let blind = "like those of mr_liver, brain, whole_body:";
+    assert!(run.stderr.contains(blind), "{}", run.stderr);
+    run.succeeds();
+}
+
+#[test]
+fn verify_holds_bytes_to_what_tune_lets_pass() {
+    let Some(golden) = golden("verify_holds_bytes_to_what_tune_lets_pass") else {
+        return;
+    };
+    let model = int8(&golden).to_str().unwrap();
+    uniseg(["verify", model]).succeeds();
+    let strict = uniseg(["verify", model, "--tolerance", "1e-3"]);
+    assert_eq!(strict.code, Some(1), "{}", strict.stderr);
 }
 
 #[test]

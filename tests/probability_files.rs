@@ -61,6 +61,7 @@ fn the_highest_probability_is_the_label_and_the_grid_is_the_images() {
             assert_eq!(u16::from(blob > background), *label, "{at:?}");
             seen[usize::from(*label)] += 1;
         }
+        assert!((background + blob - 1.0).abs() < 3.0 / 65_536.0, "{at:?}");
         if at.0 == 0 {
             assert_eq!((*background, *blob), (1.0, 0.0));
         }
@@ -95,8 +96,12 @@ fn a_cohort_without_them_is_not_finished() {
     assert_eq!(state(&["--probabilities"]), "done");
     assert_eq!(state(&["--probabilities"]), "skipped");
     assert_eq!(state(&[]), "skipped");
-    assert_eq!(
-        names_in(&output),
-        ["ct.json", "ct.nii.gz", "ct.probabilities.nii.gz"]
-    );
+    let all = ["ct.json", "ct.nii.gz", "ct.probabilities.nii.gz"];
+    assert_eq!(names_in(&output), all);
+    // Those of other settings do not stay beside labels that they do not belong to.
+    assert_eq!(state(&["--mirror"]), "done");
+    assert_eq!(names_in(&output), all[..2]);
+    assert_eq!(state(&["--mirror", "--probabilities"]), "done");
+    assert_eq!(state(&["--mirror", "--probabilities"]), "skipped");
+    assert_eq!(names_in(&output), all);
 }

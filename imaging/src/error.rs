@@ -106,8 +106,14 @@ pub enum ImagingError {
     /// There is nothing but zeros.
     #[error("the image is empty: every voxel of every channel is zero")]
     EmptyImage,
-    /// A voxel is infinite.
-    #[error("channel {channel} has infinite voxels")]
+    /// Every voxel is NaN.
+    #[error("channel {channel} (from 0) has no voxel that is a number")]
+    NoNumbers {
+        /// Index of the channel.
+        channel: usize,
+    },
+    /// A voxel is infinite, or beyond what 32 bits hold.
+    #[error("channel {channel} (from 0) has voxels that are infinite, or beyond 3.4e38")]
     InfiniteVoxels {
         /// Index of the channel.
         channel: usize,
@@ -211,6 +217,7 @@ mod tests {
                 distance_mm: 2.5,
             },
             ImagingError::EmptyImage,
+            ImagingError::NoNumbers { channel: 0 },
             ImagingError::InfiniteVoxels { channel: 0 },
             ImagingError::IntensityWindow {
                 lower: 1.0,

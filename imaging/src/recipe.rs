@@ -44,7 +44,8 @@ impl Recipe {
     ///
     /// Errors: [`ImagingError::ChannelCount`], [`ImagingError::ChannelExtent`],
     /// [`ImagingError::ChannelPosition`], [`ImagingError::EmptyImage`],
-    /// [`ImagingError::InfiniteVoxels`], [`ImagingError::IntensityWindow`],
+    /// [`ImagingError::InfiniteVoxels`], [`ImagingError::NoNumbers`],
+    /// [`ImagingError::IntensityWindow`],
     /// [`ImagingError::TargetTooLarge`].
     /// Source: nnU-Net v1, `crop` and `GenericPreprocessor.resample_and_normalize`.
     pub fn apply(&self, channels: &[&Volume<f32>]) -> Result<Preprocessed, ImagingError> {
@@ -158,7 +159,7 @@ impl Recipe {
     }
 }
 
-/// Replaces NaN by 0, without a copy where there is none; refuses infinite voxels.
+/// Replaces NaN by 0, without a copy where there is none; refuses infinite voxels, and NaN alone.
 fn finite(
     view: ArrayView3<'_, f32>,
     channel: usize,
@@ -167,15 +168,18 @@ fn finite(
     let (infinite, nan) = planes
         .into_par_iter()
         .map(|plane| {
-            plane.iter().fold((false, false), |(infinite, nan), v| {
-                (infinite | v.is_infinite(), nan | v.is_nan())
+            plane.iter().fold((false, 0), |(infinite, nan), v| {
+                (infinite | v.is_infinite(), nan + usize::from(v.is_nan()))
             })
         })
-        .reduce(|| (false, false), |a, b| (a.0 | b.0, a.1 | b.1));
+        .reduce(|| (false, 0), |a, b| (a.0 | b.0, a.1 + b.1));
     if infinite {
         return Err(ImagingError::InfiniteVoxels { channel });
     }
-    Ok(if nan {
+    if nan == view.len() {
+        return Err(ImagingError::NoNumbers { channel });
+    }
+    Ok(if nan > 0 {
         CowArray::from(view.mapv(|v| if v.is_nan() { 0.0 } else { v }))
     } else {
         CowArray::from(view)
@@ -293,6 +297,9 @@ mod tests {
             error,
             Err(ImagingError::InfiniteVoxels { channel: 0 })
         ));
+        let nothing = Volume::new(Array3::from_elem((2, 2, 2), f32::NAN), geometry)?;
+        let error = recipe.apply(&[&nothing]);
+        assert!(matches!(error, Err(ImagingError::NoNumbers { channel: 0 })));
         let huge = volume([2, 2, 2], [1e6, 1e6, 1e6])?;
         assert!(matches!(
             recipe.apply(&[&huge]),

@@ -97,6 +97,17 @@ pub enum RuntimeError {
         /// Number of channels given.
         found: usize,
     },
+    /// No case has the images of both tasks.
+    #[error(
+        "no case is for both: task \"{}\" takes {} image file(s), \"{}\" takes {}",
+        first.0, first.1, other.0, other.1
+    )]
+    TasksTakeOther {
+        /// Name of a task, and how many images it takes.
+        first: (String, usize),
+        /// Those of another.
+        other: (String, usize),
+    },
     /// Tasks that see different images were to run on the same windows.
     #[error("tasks \"{first}\" and \"{other}\" are not preprocessed alike and cannot run together")]
     TasksDiffer {
@@ -147,8 +158,10 @@ pub enum RuntimeError {
         source: ImagingError,
     },
     /// Crop, resampling or normalisation failed.
-    #[error("cannot preprocess the case for task \"{task}\"")]
+    #[error("cannot preprocess {} for task \"{task}\"", images.join(", "))]
     Preprocess {
+        /// Names of the case's files, in the order of its channels, or what was made of them.
+        images: Box<[String]>,
         /// Name of the task.
         task: String,
         /// Why.
@@ -181,7 +194,7 @@ pub enum RuntimeError {
     },
     /// The step of the sliding window makes no sense.
     #[error(
-        "window step {step} is not usable: it must be at most 1 and at least {shortest:.4} of the patch, which is one voxel"
+        "window step {step} is not usable: it must be at most 1 and at least {shortest} of the patch, which is one voxel"
     )]
     WindowStep {
         /// The step asked for.

@@ -43,6 +43,9 @@ impl Machine {
     /// One line that tells machines apart on which the same choice may be right.
     pub fn id(&self) -> String {
         let mut id = format!("{}, {} cores", self.cpu, self.cores);
+        if self.has_bf16() {
+            id += ", bf16";
+        }
         for gpu in &self.gpus {
             id += &format!(", {gpu}");
         }

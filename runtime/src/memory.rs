@@ -29,13 +29,17 @@ impl FromStr for MemoryBound {
     /// Reads a number and `G`, `M` or nothing (bytes); the units are powers of 1024.
     fn from_str(text: &str) -> Result<MemoryBound, String> {
         let wrong = || format!("{text:?} is no size: write it as in 4G or 800M");
-        let (digits, unit) = match text.trim().to_uppercase() {
-            text if text.ends_with('G') => (text[..text.len() - 1].to_owned(), 1_u64 << 30),
-            text if text.ends_with('M') => (text[..text.len() - 1].to_owned(), 1 << 20),
-            text => (text, 1),
-        };
-        let number: f64 = digits.parse().map_err(|_| wrong())?;
-        let bytes = number * unit as f64;
+        let upper = text.trim().to_uppercase();
+        // 4G, 4GB and 4GiB are the same here.
+        let short = upper.strip_suffix("IB").or(upper.strip_suffix('B'));
+        let short = short.unwrap_or(&upper);
+        let units = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
+        let (digits, bits) = units
+            .iter()
+            .find_map(|&(unit, bits)| Some((short.strip_suffix(unit)?, bits)))
+            .unwrap_or((short, 0));
+        let number: f64 = digits.trim().parse().map_err(|_| wrong())?;
+        let bytes = number * (1_u64 << bits) as f64;
         match bytes.is_finite() && bytes >= 1.0 {
             true => Ok(MemoryBound(bytes as u64)),
             false => Err(wrong()),
@@ -45,7 +49,11 @@ impl FromStr for MemoryBound {
 
 impl fmt::Display for MemoryBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2} GiB", self.0 as f64 / (1_u64 << 30) as f64)
+        let [mib, gib] = [20, 30].map(|bits| self.0 as f64 / (1_u64 << bits) as f64);
+        match gib < 1.0 {
+            true => write!(f, "{mib:.0} MiB"),
+            false => write!(f, "{gib:.2} GiB"),
+        }
     }
 }
 
@@ -363,7 +371,11 @@ mod tests {
         assert_eq!("4G".parse(), Ok(MemoryBound(4 << 30)));
         assert_eq!("1.5g".parse(), Ok(MemoryBound(3 << 29)));
         assert_eq!("800M".parse(), Ok(MemoryBound(800 << 20)));
-        for bad in ["", "G", "-1G", "0", "4GB", "nanG", "infG"] {
+        assert_eq!("4GiB".parse(), Ok(MemoryBound(4 << 30)));
+        assert_eq!("2 tb".parse(), Ok(MemoryBound(2 << 40)));
+        assert_eq!("512K".parse(), Ok(MemoryBound(512 << 10)));
+        assert_eq!("100B".parse(), Ok(MemoryBound(100)));
+        for bad in ["", "G", "-1G", "0", "4X", "GB", "4GG", "nanG", "infG"] {
             assert!(bad.parse::<MemoryBound>().is_err(), "{bad}");
         }
     }
@@ -486,7 +498,7 @@ mod tests {
         assert_eq!(fit("1G").unwrap().options, work.options);
         let said = fit("50M").unwrap_err().to_string();
         assert!(
-            said.starts_with("the case needs about 0.09 GiB, more than the 0.05 GiB allowed"),
+            said.starts_with("the case needs about 96 MiB, more than the 50 MiB allowed"),
             "{said}"
         );
     }

@@ -94,8 +94,8 @@ pub struct Merge {
 }
 
 impl Merge {
-    /// An empty map of `extent` (z, y, x) voxels for `tasks`; `priority` holds names or aliases of
-    /// tasks, or names of labels, whatever their case.
+    /// An empty map of `extent` (z, y, x) voxels for `tasks`; `priority` holds names, aliases or ids
+    /// of tasks, or names of labels, whatever their case.
     ///
     /// Errors: [`RuntimeError::UnknownPriority`], [`RuntimeError::TooManyLabels`].
     pub fn new(
@@ -103,9 +103,11 @@ impl Merge {
         priority: &[String],
         extent: [usize; 3],
     ) -> Result<Merge, RuntimeError> {
-        let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+        let same = |a: &str, b: &str| a.to_lowercase() == b.trim().to_lowercase();
         let names_task = |task: &Task, name: &str| {
-            same(&task.name, name) || task.aliases.iter().any(|alias| same(alias, name))
+            same(&task.name, name)
+                || task.aliases.iter().any(|alias| same(alias, name))
+                || task.id.to_string() == name.trim()
         };
         let (mut labels, mut order) = (Vec::new(), Vec::new());
         let mut known = vec![false; priority.len()];
@@ -235,6 +237,7 @@ mod tests {
                 mirror: false,
                 skip: false,
                 fast: false,
+                probabilities: false,
                 inputs: Vec::new(),
                 files: Vec::new(),
                 voxel_ml: 2.0,

@@ -48,6 +48,9 @@ pub struct Statistics {
     /// What the image files were, in the same order; absent in records of earlier versions.
     #[serde(default)]
     pub files: Vec<InputFile>,
+    /// Whether probabilities were written beside the labels.
+    #[serde(default)]
+    pub probabilities: bool,
     /// Volume of one voxel in millilitres.
     pub voxel_ml: f64,
     /// One entry for each label value, background included.
@@ -100,6 +103,7 @@ pub(crate) struct Origin<'a> {
     pub(crate) engine: &'a str,
     pub(crate) on: ComputedOn,
     pub(crate) options: WindowOptions,
+    pub(crate) probabilities: bool,
     pub(crate) inputs: Vec<String>,
     pub(crate) files: Vec<InputFile>,
     pub(crate) warnings: Vec<String>,
@@ -126,6 +130,7 @@ impl Statistics {
             engine,
             on,
             options,
+            probabilities,
             inputs,
             files,
             warnings,
@@ -159,6 +164,7 @@ impl Statistics {
             fast: options.fast,
             inputs,
             files,
+            probabilities,
             voxel_ml,
             labels,
             warnings,

@@ -1,6 +1,6 @@
 //! From what a user typed to the tasks meant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uniseg_onnx::{Manifest, Task};
 
@@ -65,21 +65,30 @@ pub fn select_tasks(
 
 /// Whether there are cases for which `asked` means something, before any is looked at.
 ///
-/// Errors: those of [`select_tasks`], if it fails for every number of files that a task takes.
+/// Errors: those of [`select_tasks`], if it fails for every number of files that a task takes;
+/// [`RuntimeError::TasksTakeOther`] if tasks are named of which each takes another.
 pub fn check_tasks(manifest: &Manifest, asked: &str) -> Result<(), RuntimeError> {
     let counts: BTreeSet<usize> = manifest
         .tasks
         .iter()
         .map(|task| task.channels.len())
         .collect();
+    let mut misfits = BTreeMap::new();
     let mut found = Ok(());
     for channels in counts {
         match select_tasks(manifest, asked, channels) {
             Ok(_) => return Ok(()),
+            Err(RuntimeError::ChannelCount { task, expected, .. }) => {
+                misfits.insert(task, expected.len());
+            }
             Err(error) => found = Err(error),
         }
     }
-    found
+    let mut misfits = misfits.into_iter();
+    match (found, misfits.next(), misfits.next()) {
+        (Ok(()), Some(first), Some(other)) => Err(RuntimeError::TasksTakeOther { first, other }),
+        (found, ..) => found,
+    }
 }
 
 fn all(
@@ -188,6 +197,12 @@ mod tests {
         for asked in ["", "livr", "liver,spleen", "all:XX", "liver,whole_body"] {
             assert!(check_tasks(&manifest, asked).is_err(), "{asked}");
         }
+        assert_eq!(
+            check_tasks(&manifest, "whole_body,liver")
+                .unwrap_err()
+                .to_string(),
+            "no case is for both: task \"liver\" takes 1 image file(s), \"whole_body\" takes 2"
+        );
     }
 
     #[test]

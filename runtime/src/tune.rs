@@ -323,6 +323,13 @@ impl Tried {
         record::on_cuda(self.conv_search, self.graph, self.own_norm)
     }
 
+    /// Whether `known` is what was tried here, perhaps with other options for CUDA.
+    pub fn is_of(&self, known: &Tuned) -> bool {
+        (self.device, self.precision, self.threads)
+            == (known.device, known.precision, known.threads)
+            && absolute(&self.library) == known.library
+    }
+
     /// What is remembered of a row, if it passed.
     pub fn tuned(&self) -> Option<Tuned> {
         if self.failure.is_some() {

@@ -58,6 +58,14 @@ impl WindowOptions {
             batch: NonZeroUsize::MIN,
         }
     }
+
+    /// Whether windows of the artefact can move so.
+    ///
+    /// Errors: [`RuntimeError::WindowStep`].
+    pub fn check(&self, manifest: &Manifest) -> Result<(), RuntimeError> {
+        let patch = manifest.network.patch_zyx;
+        WindowPlan::new(patch, patch, self.step).map(|_| ())
+    }
 }
 
 /// How many windows are done.

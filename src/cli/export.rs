@@ -128,6 +128,20 @@ pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
     let Some(output) = &command.output else {
         anyhow::bail!("give a file to write with -o")
     };
+    // Before calibrating, which can take minutes.
+    let folder = output
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    anyhow::ensure!(
+        folder.is_none_or(Path::is_dir),
+        "the folder of {} does not exist: create it",
+        output.display()
+    );
+    anyhow::ensure!(
+        !output.is_dir(),
+        "{} is a folder: name a file",
+        output.display()
+    );
     let request = Request {
         tasks: command.task.clone(),
         modality: command.modality.clone(),

@@ -9,7 +9,7 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use anyhow::{Context, ensure};
+use anyhow::{bail, ensure};
 use clap::Args;
 use uniseg_imaging::NiftiHeader;
 use uniseg_imaging::ndarray::Array3;
@@ -96,7 +96,7 @@ pub(crate) struct Segment {
     #[command(flatten)]
     engine_args: EngineArgs,
     /// Also write each task's probabilities, LABELS.probabilities.nii.gz: f32, (x, y, z, class), on
-    /// the voxels of the first file
+    /// the voxels of the first file. They are those among the task's own classes, with a sum of 1
     #[arg(long)]
     probabilities: bool,
     /// Statistics to write: voxels and millilitres of each label [default: beside the labels]
@@ -129,13 +129,20 @@ impl Segment {
     fn one(&self, files: Pieces) -> anyhow::Result<Outcome> {
         let pieces = files.without_files();
         let model = pieces.model();
-        let choice = select_tasks(model.manifest(), &self.task, self.images.len())?;
+        let choice = select_tasks(model.manifest(), &self.task, self.images.len());
+        let choice = match (choice, self.images.len()) {
+            (Err(error @ RuntimeError::ChannelCount { .. }), 2..) => bail!(
+                "{error}. Several files are the channels of one case: for many cases give one \
+                 folder, a pattern in quotes or a table"
+            ),
+            (choice, _) => choice?,
+        };
         if let Some(note) = &choice.note {
             report::note(note);
         }
         let tasks: Vec<&Task> = choice.tasks.iter().collect();
         let outputs = self.outputs(&choice.tasks)?;
-        let options = self.window(model);
+        let options = self.window(model)?;
         let cancel = &interrupt::listen()?;
         let progress = report::CaseProgress::new();
         let read = || -> anyhow::Result<Case> {
@@ -176,7 +183,7 @@ impl Segment {
         let mut failed = 0;
         let mut groups = VecDeque::from(group_tasks(&tasks, together));
         while let Some(group) = groups.pop_front() {
-            let probabilities = probabilities(&group, &choice.tasks, &outputs)?;
+            let probabilities = prepare(&group, &choice.tasks, &outputs)?;
             let request = Request {
                 manifest: model.manifest(),
                 tasks: &group,
@@ -238,14 +245,15 @@ impl Segment {
     }
 
     /// How the window moves.
-    fn window(&self, model: &Model) -> WindowOptions {
+    fn window(&self, model: &Model) -> anyhow::Result<WindowOptions> {
         let mut options = WindowOptions::of(model.manifest());
         options.step = self.step.unwrap_or(options.step);
         options.mirror |= self.mirror;
         options.skip = !self.no_skip;
         options.fast = self.fast;
         options.batch = self.batch;
-        options
+        options.check(model.manifest())?;
+        Ok(options)
     }
 
     /// The same with the batch that fits into `--memory` on this case, and how many tasks may run
@@ -365,27 +373,18 @@ fn first_group(tasks: &[&Task], together: usize) -> usize {
     groups.first().map_or(1, Vec::len)
 }
 
-/// Where the probabilities of a group of tasks go, whose folder is made; `outputs` are in the order
-/// of `tasks`.
-fn probabilities(
-    group: &[&Task],
-    tasks: &[Task],
-    outputs: &[Outputs],
-) -> anyhow::Result<Vec<PathBuf>> {
-    let paths: Vec<PathBuf> = group
-        .iter()
-        .filter_map(|task| {
-            let place = tasks.iter().position(|known| known.id == task.id)?;
-            outputs.get(place)?.probabilities.clone()
-        })
-        .collect();
-    for folder in paths.iter().filter_map(|path| path.parent()) {
-        if !folder.as_os_str().is_empty() {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot create {}", folder.display()))?;
+/// Prepares for the results of a group of tasks and says where their probabilities go, if they are
+/// asked for; `outputs` are in the order of `tasks`.
+fn prepare(group: &[&Task], tasks: &[Task], outputs: &[Outputs]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut probabilities = Vec::new();
+    for task in group {
+        let place = tasks.iter().position(|known| known.id == task.id);
+        if let Some(outputs) = place.and_then(|place| outputs.get(place)) {
+            outputs.begin()?;
+            probabilities.extend(outputs.probabilities.clone());
         }
     }
-    Ok(paths)
+    Ok(probabilities)
 }
 
 /// Writes the files of several tasks at once: compressing takes one core.

@@ -90,7 +90,10 @@ pub(super) fn run(command: Tune) -> anyhow::Result<Outcome> {
     if let Some(cache) = cache_folder().filter(|_| !command.dry_run && fastest.is_some()) {
         let tunings = Tunings::in_cache(&cache);
         for digest in pieces.digests() {
-            let rows = tried.iter().filter_map(Tried::tuned).collect();
+            // What was not tried this time stays.
+            let (mut rows, _) = tunings.recall(digest, &machine);
+            rows.retain(|known| !tried.iter().any(|now| now.is_of(known)));
+            rows.extend(tried.iter().filter_map(Tried::tuned));
             let path = tunings.remember(digest, &machine, rows)?;
             remembered_in.get_or_insert(path);
         }

@@ -17,7 +17,9 @@ pub type EachSlice<'a> = dyn FnMut(ArrayView3<'_, f32>) -> Result<(), ImagingErr
 /// Brings probabilities that arrive in the order of z to the original grid, slice by slice: those
 /// of which [`super::LabelStream`] takes the highest.
 ///
-/// Voxels outside the crop are the first class, background, with probability 1. Memory: (classes ×
+/// They are divided by their sum, which is 1 then: a network for several tasks gives classes that a
+/// task does not have a share of it, too. Voxels outside the crop are the first class, background,
+/// with probability 1. Memory: (classes ×
 /// y × x) × 4 bytes for some slices of the original grid and a plane or two of the target grid.
 #[derive(Debug)]
 pub struct ProbabilityStream<'a> {
@@ -75,6 +77,7 @@ impl<'a> ProbabilityStream<'a> {
                             ];
                             scratch.probabilities(taps_y, taps_x, &mut slice.slice_mut(inside));
                         }
+                        normalise(slice);
                     });
                 for slice in &slices {
                     each(slice.view())?;
@@ -104,6 +107,18 @@ impl<'a> ProbabilityStream<'a> {
         let mut slice = Array3::zeros((self.classes, y, x));
         slice.index_axis_mut(Axis(0), 0).fill(1.0);
         slice
+    }
+}
+
+/// Divides the classes (axis 0) of each voxel by their sum, if there is one.
+fn normalise(slice: &mut Array3<f32>) {
+    let sums = slice.sum_axis(Axis(0));
+    for mut class in slice.outer_iter_mut() {
+        class.zip_mut_with(&sums, |probability, sum| {
+            if *sum > 0.0 {
+                *probability /= sum;
+            }
+        });
     }
 }
 
@@ -152,6 +167,8 @@ mod tests {
             if !inside {
                 assert_eq!(values, [1.0, 0.0, 0.0]);
             }
+            let sum: f32 = values.iter().sum();
+            assert!((sum - 1.0).abs() < 1e-6, "{z} {y} {x}: {sum}");
         }
         // Halfway between two planes, rows and voxels of the target grid.
         assert!(slices[5].iter().any(|p| (p * 11.0).fract() != 0.0));

@@ -35,6 +35,7 @@ pub(super) fn region(
         let extent = Extent::from_zyx(small);
         let image = resample(from, extent, Interpolation::Linear, None).map_err(|source| {
             RuntimeError::Preprocess {
+                images: Box::new(["the case at half its resolution".to_owned()]),
                 task: request
                     .tasks
                     .first()

@@ -217,7 +217,7 @@ impl Case {
             .zip(labels)
             .map(|(task, labels)| Segmentation {
                 task: (*task).clone(),
-                statistics: self.count(manifest, task, (engine, on), *options, &labels),
+                statistics: self.count(&request, task, (engine, on), &labels),
                 labels,
             })
             .collect();
@@ -266,6 +266,7 @@ impl Case {
                 recipe
                     .apply(&volumes)
                     .map_err(|source| RuntimeError::Preprocess {
+                        images: self.paths.iter().map(|path| file_name(path)).collect(),
                         task: task.name.clone(),
                         source,
                     })?
@@ -276,18 +277,18 @@ impl Case {
 
     fn count(
         &self,
-        manifest: &Manifest,
+        request: &Request<'_>,
         task: &Task,
         (engine, on): (&str, ComputedOn),
-        options: WindowOptions,
         labels: &Array3<u16>,
     ) -> Statistics {
         let origin = Origin {
-            manifest,
+            manifest: request.manifest,
             task,
             engine,
             on,
-            options,
+            options: *request.options,
+            probabilities: !request.probabilities.is_empty(),
             inputs: self.paths.iter().map(|path| file_name(path)).collect(),
             files: self.files.clone(),
             warnings: self.warnings.clone(),

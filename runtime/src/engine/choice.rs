@@ -58,6 +58,7 @@ impl Choice {
             None => path.is_file(),
         };
         let mut choice = Choice::from_remembered(&remembered, options, &usable);
+        note = note.or_else(|| tuned_with_other_threads(&remembered, options, &usable));
         if matches!(choice.device, Device::Auto | Device::Cpu) {
             choice.library = choice.library.or(loaded);
         }
@@ -75,27 +76,7 @@ impl Choice {
         options: &EngineOptions,
         there: &dyn Fn(&Path) -> bool,
     ) -> Choice {
-        let fits = |row: &&Tuned| {
-            (options.device == Device::Auto || row.device == options.device)
-                && (options.precision == Precision::Auto || row.precision == options.precision)
-                && options
-                    .cuda
-                    .conv_search
-                    .is_none_or(|search| row.conv_search == Some(search))
-                && options.cuda.graph.is_none_or(|graph| row.graph == graph)
-                && options.cuda.own_norm.is_none_or(|own| row.own_norm == own)
-                && options
-                    .threads
-                    .is_none_or(|threads| row.threads == threads.get())
-                && match &options.ort_lib {
-                    Some(library) => same_file(library, &row.library),
-                    None => there(&row.library),
-                }
-        };
-        let best = remembered
-            .iter()
-            .filter(fits)
-            .min_by(|a, b| a.median_ms.total_cmp(&b.median_ms));
+        let best = fastest(remembered, options, there);
         let mut cuda = options.cuda.clone();
         cuda.conv_search = cuda.conv_search.or(best.and_then(|row| row.conv_search));
         cuda.graph = cuda.graph.or(best.map(|row| row.graph));
@@ -128,6 +109,56 @@ impl Choice {
             named => named,
         }
     }
+}
+
+/// The fastest remembered row that fits what was asked for and whose library is `there`.
+fn fastest<'a>(
+    remembered: &'a [Tuned],
+    options: &EngineOptions,
+    there: &dyn Fn(&Path) -> bool,
+) -> Option<&'a Tuned> {
+    let fits = |row: &&Tuned| {
+        (options.device == Device::Auto || row.device == options.device)
+            && (options.precision == Precision::Auto || row.precision == options.precision)
+            && options
+                .cuda
+                .conv_search
+                .is_none_or(|search| row.conv_search == Some(search))
+            && options.cuda.graph.is_none_or(|graph| row.graph == graph)
+            && options.cuda.own_norm.is_none_or(|own| row.own_norm == own)
+            && options
+                .threads
+                .is_none_or(|threads| row.threads == threads.get())
+            && match &options.ort_lib {
+                Some(library) => same_file(library, &row.library),
+                None => there(&row.library),
+            }
+    };
+    remembered
+        .iter()
+        .filter(fits)
+        .min_by(|a, b| a.median_ms.total_cmp(&b.median_ms))
+}
+
+/// That what is remembered would have been used with another number of threads.
+fn tuned_with_other_threads(
+    remembered: &[Tuned],
+    options: &EngineOptions,
+    there: &dyn Fn(&Path) -> bool,
+) -> Option<String> {
+    let threads = options.threads?;
+    let any = EngineOptions {
+        threads: None,
+        ..options.clone()
+    };
+    let other = fastest(remembered, &any, there)?;
+    fastest(remembered, options, there).is_none().then(|| {
+        format!(
+            "what was tuned, {} in {} with {} threads, is not used with {threads}: `uniseg tune \
+             MODEL --threads {threads}` finds what is best there",
+            other.device, other.precision, other.threads
+        )
+    })
 }
 
 fn same_file(a: &Path, b: &Path) -> bool {
@@ -185,6 +216,19 @@ mod tests {
             ..auto()
         };
         assert_eq!(chosen(one, true), (Device::Cpu, Precision::F32, 1));
+        let told = |threads| {
+            let options = EngineOptions {
+                threads: NonZeroUsize::new(threads),
+                ..auto()
+            };
+            tuned_with_other_threads(&rows, &options, &|_| true)
+        };
+        assert_eq!((told(0), told(1), told(2)), (None, None, None));
+        let said = told(7).unwrap();
+        assert!(
+            said.starts_with("what was tuned, openvino in bf16 with 2"),
+            "{said}"
+        );
         // The libraries are gone.
         let (device, precision, _) = chosen(auto(), false);
         assert_eq!((device, precision), (Device::Auto, Precision::Auto));

@@ -1,6 +1,5 @@
 //! `export --precision`: measuring what a reduced precision needs and what it costs.
 
-use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{bail, ensure};
@@ -8,11 +7,15 @@ use clap::{Args, ValueEnum};
 use uniseg::bridge::{self, BridgeError, Compiled, Request};
 use uniseg::calibration::{Source, VolumeCalibrator};
 use uniseg_export::{Calibrator, Handover, Int8, Precision, Range};
+use uniseg_onnx::Task;
 use uniseg_runtime::{Accuracy, Model, Pieces, Sample, accuracy};
 use uniseg_train::Checkpoint;
 
 use super::super::RunArgs;
 use crate::report;
+
+/// Of all work and weights, what int8 leaves in float unless another share is named.
+const FLOAT_SHARE: f64 = 0.1;
 
 /// In which numbers a model computes, and on what that is measured.
 #[derive(Args)]
@@ -34,8 +37,9 @@ pub(super) struct PrecisionArgs {
     /// tried in bytes alone, and those that disturb the result most for what they cost stay in
     /// float until the share is used up. It takes one to four windows for each layer:
     /// minutes for a large network. 0 tries nothing
-    #[arg(long, value_name = "S", default_value_t = Share(0.1))]
-    float_share: Share,
+    /// [default: 0.1]
+    #[arg(long, value_name = "S")]
+    float_share: Option<Share>,
     /// Images to compare the result with f32 on, besides those of --calibrate
     #[arg(long, value_name = "[TASK=]PATH")]
     check: Vec<Source>,
@@ -77,12 +81,6 @@ impl FromStr for Share {
             Ok(share) if (0.0..=1.0).contains(&share) => Ok(Self(share)),
             _ => Err("a number from 0 to 1 is needed".to_owned()),
         }
-    }
-}
-
-impl fmt::Display for Share {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 
@@ -139,6 +137,10 @@ impl PrecisionArgs {
             !matches!(precision, Precision::Int8(_)) || !self.calibrate.is_empty(),
             "int8 needs images to measure activations on: give a folder with --calibrate"
         );
+        ensure!(
+            matches!(precision, Precision::Int8(_)) || self.float_share.is_none(),
+            "--float-share is for int8: what stays in float is no choice in {precision}"
+        );
         if self.calibrate.is_empty() && self.check.is_empty() {
             return Ok(form.compile(checkpoint, request, [None, None])?);
         }
@@ -152,6 +154,27 @@ impl PrecisionArgs {
         let full = pieces(&reference)?;
         let calibrate = self.samples(full.model(), &self.calibrate)?;
         let check = self.samples(full.model(), &self.check)?;
+        if matches!(precision, Precision::Int8(_)) {
+            let all = &full.model().manifest().tasks;
+            let modalities = |task: &Task| -> Vec<String> {
+                let channels = task.channels.iter();
+                channels.map(|channel| channel.modality.clone()).collect()
+            };
+            let seen: Vec<_> = calibrate
+                .iter()
+                .map(|sample| modalities(&sample.task))
+                .collect();
+            let blind = all.iter().filter(|task| !seen.contains(&modalities(task)));
+            let blind: Vec<&str> = blind.map(|task| task.name.as_str()).collect();
+            if !blind.is_empty() {
+                report::note(&format!(
+                    "warning: no --calibrate image is like those of {}: where their activations \
+                     are larger they will be cut off. Give such images too, or leave these tasks \
+                     out (--task, --modality)",
+                    blind.join(", ")
+                ));
+            }
+        }
         let compiled = match precision {
             Precision::F32 if request.features == at_full.features => reference,
             Precision::F32 => form.compile(checkpoint, request, [None, None])?,
@@ -192,7 +215,7 @@ impl PrecisionArgs {
                     RangeName::Percentile => Range::Percentile(99.99),
                     RangeName::LeastError => Range::LeastError,
                 },
-                float_share: self.float_share.0,
+                float_share: self.float_share.map_or(FLOAT_SHARE, |share| share.0),
             }),
         }
     }

@@ -11,12 +11,12 @@ use uniseg_imaging::NiftiHeader;
 use uniseg_imaging::ndarray::Array3;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
-    CancelToken, Case, CohortCase, Engines, MergedTable, Model, Pieces, Request, Segmentation,
-    WindowOptions, check_tasks, group_tasks, select_tasks, write_merged,
+    CancelToken, Case, CohortCase, Engines, Merge, MergedTable, Model, Pieces, Request,
+    Segmentation, WindowOptions, check_tasks, group_tasks, select_tasks, write_merged,
 };
 
-use super::outputs::{self, Finished, Outputs};
-use super::{Computing, Outcome, Segment, first_group, probabilities, was_cancelled};
+use super::outputs::{self, Finished, Outputs, is_folder};
+use super::{Computing, Outcome, Segment, first_group, prepare, was_cancelled};
 use crate::{interrupt, report};
 
 /// Cases, and label maps, that wait for the next stage: each stage is one ahead and no more.
@@ -70,13 +70,22 @@ pub(super) fn run(
             );
         }
     }
+    is_folder(&command.output)?;
+    let inputs: HashSet<PathBuf> = cases
+        .iter()
+        .flat_map(|case| &case.images)
+        .filter_map(|image| image.canonicalize().ok())
+        .collect();
     let pieces = files.without_files();
     let model = pieces.model();
     // A table may name every case's own.
     if cases.iter().any(|case| case.task.is_none()) {
         check_tasks(model.manifest(), &command.task)?;
     }
-    let options = command.window(model);
+    let options = command.window(model)?;
+    let all: Vec<&Task> = model.manifest().tasks.iter().collect();
+    // What no case can mean is told before any.
+    Merge::new(&all, &command.priority, [0; 3])?;
     let cases = match command.shard {
         Some(shard) => shard.of(cases),
         None => cases,
@@ -94,7 +103,7 @@ pub(super) fn run(
     let (mut otherwise, mut touched) = (0, 0);
     for case in cases {
         let name = case.name.clone();
-        let job = match job(command, model, case) {
+        let job = match job(command, model, case, &inputs) {
             Err(error) => {
                 rows.push(failed(name, &error, 0.0));
                 continue;
@@ -165,8 +174,14 @@ pub(super) fn run(
     Ok(Outcome::Done)
 }
 
-/// Finds out what there is to do for a case, without reading it.
-fn job(command: &Segment, model: &Model, case: CohortCase) -> anyhow::Result<Job> {
+/// Finds out what there is to do for a case, without reading it; `inputs` are the images of all
+/// cases.
+fn job(
+    command: &Segment,
+    model: &Model,
+    case: CohortCase,
+    inputs: &HashSet<PathBuf>,
+) -> anyhow::Result<Job> {
     case.check()?;
     let asked = case.task.as_deref().unwrap_or(&command.task);
     let tasks = select_tasks(model.manifest(), asked, case.images.len())?.tasks;
@@ -180,26 +195,39 @@ fn job(command: &Segment, model: &Model, case: CohortCase) -> anyhow::Result<Job
             outputs
         })
         .collect();
-    for path in outputs.iter().flat_map(Outputs::paths) {
-        let existing = path.canonicalize().ok();
-        let inputs = case
-            .images
-            .iter()
-            .filter_map(|image| image.canonicalize().ok());
-        let clash = inputs
-            .into_iter()
-            .any(|input| Some(&input) == existing.as_ref());
-        ensure!(
-            !clash,
-            "{} is an input: name another folder",
-            path.display()
-        );
-    }
-    Ok(Job {
+    let job = Job {
         case,
         tasks,
         outputs,
-    })
+    };
+    let merged = command.merge.then(|| outputs::merged(&job.folder(command)));
+    let own = job.outputs.iter().flat_map(Outputs::paths);
+    let mut seen = HashSet::new();
+    for path in own.chain(merged.iter().flatten().map(PathBuf::as_path)) {
+        ensure!(
+            seen.insert(path),
+            "two outputs would be written to {}",
+            path.display()
+        );
+        let is_input = path.canonicalize().is_ok_and(|path| inputs.contains(&path));
+        ensure!(
+            !is_input,
+            "{} is an image of this or another case: name another folder",
+            path.display()
+        );
+    }
+    for (task, outputs) in job.tasks.iter().zip(&job.outputs) {
+        let other = outputs.record().filter(|found| found.task != task.name);
+        if let Some(other) = other.filter(|_| !command.again) {
+            bail!(
+                "{} is there and is of task {}: name another folder, or both tasks in one command, \
+                 or replace it with --again",
+                outputs.labels.display(),
+                other.task
+            );
+        }
+    }
+    Ok(job)
 }
 
 impl Job {
@@ -273,7 +301,7 @@ fn pipeline(
                 let mut merge = command.merge(&job.tasks, &case)?;
                 let tasks: Vec<&Task> = job.tasks.iter().collect();
                 for group in group_tasks(&tasks, together) {
-                    let probabilities = probabilities(&group, &job.tasks, &job.outputs)?;
+                    let probabilities = prepare(&group, &job.tasks, &job.outputs)?;
                     let request = Request {
                         manifest: model.manifest(),
                         tasks: &group,

@@ -1,6 +1,7 @@
 //! Where results go, and whether they are there.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -48,8 +49,8 @@ impl Finished {
 impl Segment {
     /// Decides where everything goes, and refuses what cannot work before any time is spent.
     pub(super) fn outputs(&self, tasks: &[Task]) -> anyhow::Result<Vec<Outputs>> {
-        let mut outputs = match labels_stem(&self.output) {
-            Some(stem) => {
+        let mut outputs = match statistics_of(&self.output) {
+            Some(statistics) => {
                 ensure!(
                     !self.merge,
                     "--merge writes merged.nii.gz into a folder: give one with -o"
@@ -60,10 +61,7 @@ impl Segment {
                     tasks.len(),
                     self.output.display()
                 );
-                let statistics = self
-                    .statistics
-                    .clone()
-                    .unwrap_or_else(|| stem.with_extension("json"));
+                let statistics = self.statistics.clone().unwrap_or(statistics);
                 let labels = self.output.clone();
                 vec![Outputs {
                     labels,
@@ -85,6 +83,7 @@ impl Segment {
                     "{} is a file that is there: name a folder, or a file that ends in .nii.gz",
                     self.output.display()
                 );
+                is_folder(&self.output)?;
                 tasks
                     .iter()
                     .map(|task| self.in_folder(task, tasks.len()))
@@ -209,8 +208,7 @@ impl Outputs {
         options: &WindowOptions,
         images: &[PathBuf],
     ) -> Option<Before> {
-        let bytes = std::fs::read(&self.statistics).ok()?;
-        let found: Statistics = serde_json::from_slice(&bytes).ok()?;
+        let found = self.record()?;
         let names = images
             .iter()
             .map(|path| path.file_name().unwrap_or_default().to_string_lossy());
@@ -223,7 +221,7 @@ impl Outputs {
             && self
                 .probabilities
                 .as_ref()
-                .is_none_or(|path| path.is_file())
+                .is_none_or(|path| found.probabilities && path.is_file())
             && found.weights_sha256 == model.manifest().weights_sha256
             && found.task == task.name
             && names.eq(found.inputs.iter().cloned())
@@ -235,6 +233,22 @@ impl Outputs {
             on: found.computed_on(),
             touched: files != found.files,
         })
+    }
+
+    /// What an earlier run wrote about the labels that are there.
+    pub(super) fn record(&self) -> Option<Statistics> {
+        let bytes = std::fs::read(&self.statistics).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// Prepares for probabilities, which are written while the network runs: their folder is made,
+    /// and the record goes of what lies beside them.
+    pub(super) fn begin(&self) -> anyhow::Result<()> {
+        if self.probabilities.is_some() {
+            make_folder_of(&self.labels)?;
+            remove(&self.statistics)?;
+        }
+        Ok(())
     }
 
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
@@ -249,19 +263,39 @@ impl Outputs {
         .map(PathBuf::as_path)
     }
 
-    /// Writes labels, then statistics: where these are, the labels are.
+    /// Writes labels, then statistics: where these are, the labels are, and they belong together.
+    /// Probabilities of an earlier run would belong to other labels.
     pub(super) fn write(
         &self,
         segmentation: &Segmentation,
         like: &NiftiHeader,
     ) -> anyhow::Result<()> {
-        if let Some(folder) = self.labels.parent() {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot create {}", folder.display()))?;
+        make_folder_of(&self.labels)?;
+        if self.probabilities.is_none() && self.record().is_some_and(|old| old.probabilities) {
+            remove(&self.probabilities_path())?;
         }
+        remove(&self.statistics)?;
         write_labels(segmentation, like, &self.labels)?;
         write_statistics(&segmentation.statistics, &self.statistics)?;
         Ok(())
+    }
+}
+
+fn make_folder_of(path: &Path) -> anyhow::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display())),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot replace {}", path.display()))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -298,12 +332,30 @@ fn file_name(task: &Task) -> String {
     kept.map(|c| if safe(c) { c } else { '_' }).collect()
 }
 
-/// The path of a label map without `.nii` or `.nii.gz`, or `None` if it names a folder.
-fn labels_stem(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?;
-    let stem = name
-        .strip_suffix(".nii.gz")
-        .or_else(|| name.strip_suffix(".nii"))?;
-    // A dot in the stem must survive `with_extension`.
-    Some(path.with_file_name(format!("{stem}.json")))
+/// Where the statistics of a label map go, or `None` if `path` names a folder.
+fn statistics_of(path: &Path) -> Option<PathBuf> {
+    let ends_in = |path: &Path, ending: &str| {
+        let extension = path.extension();
+        extension.is_some_and(|extension| extension.eq_ignore_ascii_case(ending))
+    };
+    let unpacked = match ends_in(path, "gz") {
+        true => path.with_extension(""),
+        false => path.to_owned(),
+    };
+    ends_in(&unpacked, "nii").then(|| unpacked.with_extension("json"))
+}
+
+/// Refuses a name for a folder that looks like that of a file.
+pub(super) fn is_folder(path: &Path) -> anyhow::Result<()> {
+    const FILES: [&str; 12] = [
+        "csv", "gz", "hdr", "img", "json", "mha", "mhd", "nii", "npz", "nrrd", "png", "txt",
+    ];
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    ensure!(
+        path.is_dir() || FILES.iter().all(|file| extension != *file),
+        "{} looks like a file: give a folder here, or for one task of one case a name that ends in \
+         .nii.gz or .nii",
+        path.display()
+    );
+    Ok(())
 }
