@@ -42,7 +42,8 @@ use uniseg_runtime::{ConvSearch, CudaOptions, Device, EngineKind, EngineOptions,
 #[command(
     version,
     after_help = "Exit codes: 0 done, 1 a check or some of many cases failed, 2 could not run (a device that \
-    was named and is not there included), 130 stopped by Ctrl-C.\n\
+    was named and is not there included), 130 stopped by Ctrl-C, 143 by \
+    SIGTERM.\n\
     Try `uniseg demo` first: it trains a small model on synthetic patients and shows what it does."
 )]
 pub(crate) struct Cli {

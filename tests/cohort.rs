@@ -264,15 +264,15 @@ fn a_case_whose_image_changed_is_not_finished() {
 
 #[test]
 fn a_result_never_replaces_the_image_of_another_case() {
-    let (folder, input, _) = cases(&["a.nii", "b.nii"]);
+    let (folder, _input, _) = cases(&["a.nii", "b.nii"]);
     let output = folder.path().join("other");
     std::fs::create_dir(&output).unwrap();
     // The image of the second case lies where the labels of the first one go.
-    std::fs::rename(input.join("b.nii"), output.join("b.nii")).unwrap();
-    std::os::unix::fs::symlink(output.join("b.nii"), output.join("a.nii.gz")).unwrap();
+    let theirs = output.join("a.nii.gz");
+    image(&theirs, 7);
     let table = folder.path().join("cases.csv");
-    std::fs::write(&table, "case,image\na,in/a.nii\nb,other/b.nii\n").unwrap();
-    let before = std::fs::read(output.join("b.nii")).unwrap();
+    std::fs::write(&table, "case,image\na,in/a.nii\nb,other/a.nii.gz\n").unwrap();
+    let before = std::fs::read(&theirs).unwrap();
     let run = segment(&table, &output, &[]);
     expect(&run, 1, &[("a", "failed"), ("b", "done")]);
     assert!(
@@ -280,7 +280,7 @@ fn a_result_never_replaces_the_image_of_another_case() {
         "{}",
         run.stdout
     );
-    assert_eq!(std::fs::read(output.join("b.nii")).unwrap(), before);
+    assert_eq!(std::fs::read(theirs).unwrap(), before);
 }
 
 #[test]
@@ -306,6 +306,15 @@ fn what_no_case_can_do_is_refused_before_any() {
     let (folder, input, output) = cases(&["a.nii", "b.nii"]);
     segment(&input, &output, &["--step", "5"]).refuses(&["window step 5"]);
     segment(&input, &output, &["--merge", "--priority", "blop"]).refuses(&["blop"]);
+    // A task of the model, but not of this command.
+    let other = ["--merge", "--priority", "two-channel blob"];
+    let run = segment(&input, &output, &other);
+    expect(&run, 1, &[("a", "failed"), ("b", "failed")]);
+    assert!(
+        run.stdout.contains("neither a task nor a label of blob"),
+        "{}",
+        run.stdout
+    );
     for name in ["out.nii.gz", "out.txt", "OUT.NRRD"] {
         let output = folder.path().join(name);
         segment(&input, &output, &[]).refuses(&["looks like a file"]);
@@ -320,7 +329,8 @@ fn what_no_case_can_do_is_refused_before_any() {
 
 #[test]
 fn a_reader_that_went_away_does_not_end_the_work() {
-    let (_folder, input, output) = cases(&["a.nii", "b.nii"]);
+    let (_folder, input, output) = cases(&["a.nii", "c.nii"]);
+    std::fs::write(input.join("b.nii"), "no image").unwrap();
     let mut child = Command::new(PROGRAM)
         .args(arguments(&input, &output, &[]))
         .stdout(Stdio::piped())
@@ -328,22 +338,34 @@ fn a_reader_that_went_away_does_not_end_the_work() {
         .spawn()
         .unwrap();
     drop(child.stdout.take());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    // Whoever looks at the exit code learns that a case failed.
+    assert_eq!(child.wait().unwrap().code(), Some(1));
     assert_eq!(
         names_in(&output),
-        ["a.json", "a.nii.gz", "b.json", "b.nii.gz"]
+        ["a.json", "a.nii.gz", "c.json", "c.nii.gz"]
     );
-    // One case with its files named prints before it ends.
-    let labels = output.join("one.nii.gz");
+}
+
+#[test]
+fn tasks_that_come_after_a_closed_output_are_done_too() {
+    let Some(golden) = golden("tasks_that_come_after_a_closed_output_are_done_too") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out");
+    let image = golden.path("data/ct_small.nii.gz");
+    let paths = [artefacts::trained(&golden), &image, &output];
+    let [model, image, to] = paths.map(|path| path.to_str().unwrap());
     let mut child = Command::new(PROGRAM)
-        .args(arguments(&input.join("a.nii"), &labels, &[]))
+        .args(["segment", model, image, "--task", "spleen,liver"])
+        .args(["--together", "1", "--merge", "-o", to])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert!(labels.exists());
+    assert!(names_in(&output).contains(&"merged.nii.gz".to_owned()));
 }
 
 #[test]

@@ -205,6 +205,19 @@ fn what_is_tuned_is_remembered_and_a_corrupt_memory_only_noted() {
     let doctor = in_cache(&["doctor"]).succeeds();
     assert!(doctor.contains("ms a window"), "{doctor}");
 
+    let rows = || {
+        fs::read_to_string(file)
+            .unwrap()
+            .matches("median_ms")
+            .count()
+    };
+    assert_eq!(rows(), 2);
+    // What is not tried again stays, what is tried again is replaced.
+    in_cache(&["tune", model, "--threads", "1"]).succeeds();
+    assert_eq!(rows(), 2);
+    in_cache(&["tune", model, "--threads", "3"]).succeeds();
+    assert_eq!(rows(), 3);
+
     fs::write(file, "{ cut short").unwrap();
     let doctor = in_cache(&["doctor"]).succeeds();
     assert!(doctor.contains("what was tuned is not used"), "{doctor}");

@@ -21,14 +21,13 @@ use crate::support::{
 /// Dice with the f32 labels, label by label, that 16 bits reach on real crops and whole cases, where
 /// 0.9957 was measured in bf16 for 463 voxels of adrenal glands and 0.9975 for all larger ones.
 const HALF_DICE: f64 = 0.995;
-/// And that 8 bits reach on crops and on whole cases, where 0.9970 and 0.9957 was the least measured,
-/// and 0.9983 and 0.9978 the mean; for labels of fewer than `SMALL_VOXELS`, such as 463 voxels of
-/// adrenal glands, of which 4 differed and one more makes 0.0011, the second: 0.9950 and 0.9957.
+/// And that 8 bits reach on crops and on whole cases, where 0.9957 was the least measured and 0.998
+/// the mean; for labels of fewer than `SMALL_VOXELS`, such as 463 voxels of adrenal glands, of which
+/// 5 differed and one more makes 0.0011, the second: 0.9946.
 const INT8_DICE: [f64; 2] = [0.995, 0.99];
 const INT8_MEAN_DICE: f64 = 0.997;
-/// The same where the rest is computed in bf16: 0.9952, 0.9946 for adrenal glands, and 0.9972 were
-/// measured.
-const INT8_BF16_DICE: [f64; 2] = [0.995, 0.99];
+/// The same where the rest is computed in bf16: 0.9950, 0.9946 and 0.9973 were measured.
+const INT8_BF16_DICE: [f64; 2] = [0.994, 0.99];
 const INT8_BF16_MEAN_DICE: f64 = 0.996;
 const SMALL_VOXELS: usize = 1000;
 /// Below so many voxels Dice says little.
@@ -92,15 +91,17 @@ fn measured(golden: &Golden, path: &Path, kind: EngineKind) -> Vec<Accuracy> {
 }
 
 #[track_caller]
-fn keeps_labels(rows: &[Accuracy], least_dice: f64, least_mean: f64) {
+/// Fails below the `least` Dice of large labels and of small ones, or below the mean.
+fn keeps_labels(rows: &[Accuracy], least: [f64; 2], least_mean: f64) {
     let (mut judged, mut sum) = (0, 0.0);
     for row in rows {
         println!("{row:?}");
         for label in row.labels.iter().filter(|label| label.voxels >= FEW_VOXELS) {
             judged += 1;
             sum += label.dice;
+            let least = least[usize::from(label.voxels < SMALL_VOXELS as u64)];
             assert!(
-                label.dice >= least_dice,
+                label.dice >= least,
                 "{} {}: Dice {}",
                 row.task,
                 label.name,
@@ -131,7 +132,7 @@ fn f16_halves_the_file_and_keeps_the_labels() {
     shrinks(&golden, path, 0.55);
     keeps_labels(
         &measured(&golden, path, EngineKind::Ort),
-        HALF_DICE,
+        [HALF_DICE; 2],
         HALF_DICE,
     );
     let said = uniseg(["inspect", path.to_str().unwrap()]).succeeds();
@@ -147,7 +148,7 @@ fn int8_takes_a_third_of_the_file_and_keeps_the_labels() {
     shrinks(&golden, path, 0.35);
     keeps_labels(
         &measured(&golden, path, EngineKind::Ort),
-        INT8_DICE[0],
+        INT8_DICE,
         INT8_MEAN_DICE,
     );
 }
@@ -320,6 +321,19 @@ fn tasks_that_are_not_calibrated_are_named() {
     let blind = "like those of mr_liver, brain, whole_body:";
     assert!(run.stderr.contains(blind), "{}", run.stderr);
     run.succeeds();
+}
+
+#[test]
+fn int8_divides_the_finest_convolution_by_itself() {
+    let Some(golden) = golden("int8_divides_the_finest_convolution_by_itself") else {
+        return;
+    };
+    let added = |model: &Path| {
+        let graph = uniseg(["inspect", model.to_str().unwrap(), "--graph"]).succeeds();
+        graph.matches("= Add(").count()
+    };
+    assert_eq!(added(artefacts::trained(&golden)), 0);
+    assert!(added(int8(&golden)) > 0);
 }
 
 #[test]

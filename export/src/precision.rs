@@ -156,12 +156,13 @@ fn rewrite(
         (Precision::BF16, _) => Some(half::convert(graph, ends, half::Format::BF16)?),
         (Precision::Int8(_), None) => return Err(ExportError::NoCalibrator),
         (Precision::Int8(int8), Some(calibrator)) => {
-            let graph = bf16_ends::settle(graph, ends);
+            let graph = bf16_ends::fit_heads(graph, ends);
             let sites = quantise::sites(&graph, ends);
             let graph = equalise::equalise(&graph, &sites, calibrator)?;
             let activations = sites.activations(&graph);
             let ranges = calibrate::ranges(&graph, &activations, int8.range, calibrator)?;
             let sites = relieve::relieve(&graph, sites, &ranges, int8.float_share, calibrator)?;
+            let graph = bf16_ends::round_stems(&graph, ends);
             Some(quantise::convert(&graph, &sites, &ranges)?)
         }
     })

@@ -135,7 +135,12 @@ pub(crate) fn difference(
         id: task.id,
         task: task.name.clone(),
         max_abs,
-        max_rel: if max_abs == 0.0 { 0.0 } else { max_abs / scale },
+        // Infinite by infinite would be no number, which the largest of all would drop.
+        max_rel: match max_abs {
+            0.0 => 0.0,
+            f64::INFINITY => f64::INFINITY,
+            gap => gap / scale,
+        },
         flipped: flipped as u64,
         voxels: expected.len() as u64,
         seconds,
@@ -204,7 +209,11 @@ mod tests {
         let expected = Array5::zeros((1, manifest.network.classes, d, h, w));
         let mut found = expected.clone();
         found[[0, 0, 0, 0, 0]] = f32::NAN;
-        let row = difference(&manifest.tasks[0], &expected, &found, [0.0; 2]);
-        assert_eq!((row.max_abs, row.max_rel), (f64::INFINITY, f64::INFINITY));
+        let mut endless = expected.clone();
+        endless[[0, 0, 0, 0, 0]] = f32::INFINITY;
+        for (expected, found) in [(&expected, &found), (&endless, &expected), (&found, &found)] {
+            let row = difference(&manifest.tasks[0], expected, found, [0.0; 2]);
+            assert_eq!((row.max_abs, row.max_rel), (f64::INFINITY, f64::INFINITY));
+        }
     }
 }

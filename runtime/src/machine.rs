@@ -135,6 +135,13 @@ mod tests {
         let mut other = machine.clone();
         other.cores += 1;
         assert_ne!(machine.id(), other.id());
+        // A guest may be told less of one processor than of another of the same name.
+        let mut other = machine.clone();
+        match machine.has_bf16() {
+            true => other.features.clear(),
+            false => other.features.push("amx_bf16".to_owned()),
+        }
+        assert_ne!(machine.id(), other.id());
         // What is free now says nothing about which machine it is.
         let mut other = machine.clone();
         other.memory_bytes = None;

@@ -26,7 +26,8 @@ pub struct MemoryBound(pub u64);
 impl FromStr for MemoryBound {
     type Err = String;
 
-    /// Reads a number and `G`, `M` or nothing (bytes); the units are powers of 1024.
+    /// Reads a number and `K`, `M`, `G`, `T`, each with `B` or `iB` or without, or nothing (bytes);
+    /// the units are powers of 1024.
     fn from_str(text: &str) -> Result<MemoryBound, String> {
         let wrong = || format!("{text:?} is no size: write it as in 4G or 800M");
         let upper = text.trim().to_uppercase();
@@ -378,6 +379,9 @@ mod tests {
         for bad in ["", "G", "-1G", "0", "4X", "GB", "4GG", "nanG", "infG"] {
             assert!(bad.parse::<MemoryBound>().is_err(), "{bad}");
         }
+        let shown = |bytes| MemoryBound(bytes).to_string();
+        assert_eq!(shown(3 << 29), "1.50 GiB");
+        assert_eq!(shown(200 << 20), "200 MiB");
     }
 
     #[test]

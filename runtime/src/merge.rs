@@ -105,9 +105,7 @@ impl Merge {
     ) -> Result<Merge, RuntimeError> {
         let same = |a: &str, b: &str| a.to_lowercase() == b.trim().to_lowercase();
         let names_task = |task: &Task, name: &str| {
-            same(&task.name, name)
-                || task.aliases.iter().any(|alias| same(alias, name))
-                || task.id.to_string() == name.trim()
+            task.names().any(|known| same(known, name)) || task.id.to_string() == name.trim()
         };
         let (mut labels, mut order) = (Vec::new(), Vec::new());
         let mut known = vec![false; priority.len()];
@@ -325,6 +323,8 @@ mod tests {
         let (map, table) = merged(&["tumour", "mr_liver"]);
         assert_eq!((map, table.priority), (vec![3, 2, 2, 3, 0], vec![2, 3, 1]));
         assert_eq!(merged(&["hepar"]).0, [1, 2, 2, 3, 0], "by alias");
+        let id = testing::manifest().tasks[2].id.to_string();
+        assert_eq!(merged(&[&format!(" {id}")]), merged(&["MR_liver"]));
     }
 
     #[test]

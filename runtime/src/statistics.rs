@@ -48,7 +48,8 @@ pub struct Statistics {
     /// What the image files were, in the same order; absent in records of earlier versions.
     #[serde(default)]
     pub files: Vec<InputFile>,
-    /// Whether probabilities were written beside the labels.
+    /// Whether probabilities were written beside the labels; no in records of earlier versions, which
+    /// did not say.
     #[serde(default)]
     pub probabilities: bool,
     /// Volume of one voxel in millilitres.

@@ -171,7 +171,7 @@ impl Segment {
         };
         let on = computing.on(self)?;
         let mut fitted = self.fit(&pieces, on, &case, &choice.tasks, options, 0)?;
-        let mut merge = self.merge(&choice.tasks, &case)?;
+        let mut merge = self.merge(&choice.tasks, case.geometry().extent.zyx())?;
         let mut engines = computing.open(self, cancel, first_group(&tasks, fitted.1))?;
         if engines.pieces_on() != on {
             // What was planned could not be used.
@@ -327,13 +327,12 @@ impl Segment {
         Ok(engines)
     }
 
-    /// An empty merged map for the case, if one was asked for.
-    fn merge(&self, tasks: &[Task], case: &Case) -> anyhow::Result<Option<Merge>> {
+    /// An empty merged map of `extent` (z, y, x) voxels, if one was asked for.
+    fn merge(&self, tasks: &[Task], extent: [usize; 3]) -> anyhow::Result<Option<Merge>> {
         if !self.merge {
             return Ok(None);
         }
         let tasks: Vec<&Task> = tasks.iter().collect();
-        let extent = case.geometry().extent.zyx();
         Ok(Some(Merge::new(&tasks, &self.priority, extent)?))
     }
 }

@@ -19,9 +19,10 @@ use crate::{child, report};
 /// CUDA also every search of convolutions, CUDA graphs and our own normalisation:
 /// opens the model, compares one random window with the cpu's result, and times the next ones.
 /// f32 passes if logits agree within 1e-3 of the largest and labels in 99.9 % of the voxels; bf16,
-/// f16 and int8 if logits agree within 0.1 and labels in 99.5 %. The fastest that passes is what
-/// `--device auto` and `--precision auto` take from then on, for this model on this machine. Exit
-/// code 1 if nothing passes.
+/// f16 and int8 if logits agree within 0.1 and labels in 99.5 %. The fastest that passed, in
+/// this run or in an earlier one that tried something else, is what `--device auto` and
+/// `--precision auto` take from then on, for this model on this machine. Exit code 1 if nothing
+/// passes.
 ///
 /// Quiet the machine before: what else runs is measured too.
 #[derive(Args)]

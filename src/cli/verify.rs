@@ -155,6 +155,15 @@ fn checked(model: &Model, args: &EngineArgs) -> EngineOptions {
     options
 }
 
+/// tract as the check: on the cpu, in the artefact's own precision.
+fn check(args: &EngineArgs) -> EngineOptions {
+    EngineOptions {
+        device: Device::Cpu,
+        precision: Precision::Auto,
+        ..args.options(EngineKind::Tract)
+    }
+}
+
 /// Beyond this relative difference a node is named.
 const TOLERANCE: f64 = 1e-3;
 
@@ -189,15 +198,8 @@ pub(super) fn engines_compared(
     args: &EngineArgs,
     seed: u64,
 ) -> anyhow::Result<Comparison> {
-    let options = checked(model, args);
-    let mut ort = open_engine(model, &options)?.engine;
-    let tract = EngineOptions {
-        kind: EngineKind::Tract,
-        device: Device::Cpu,
-        precision: Precision::Auto,
-        ..options
-    };
-    let mut tract = open_engine(model, &tract)?.engine;
+    let mut ort = open_engine(model, &checked(model, args))?.engine;
+    let mut tract = open_engine(model, &check(args))?.engine;
     Ok(compare(
         model.manifest(),
         ort.as_mut(),

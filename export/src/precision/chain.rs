@@ -5,7 +5,7 @@
 //! norm(gamma / s, beta / s) -> leaky ReLU -> conv(w * s)
 //! ```
 //!
-//! computes the same for any positive `s` by channel: scaling passes through a ReLU, and a
+//! computes the same, but for rounding, for any positive `s` by channel: scaling passes through a ReLU, and a
 //! convolution is linear.
 
 use std::collections::{HashMap, HashSet};

@@ -146,7 +146,8 @@ fn tuned_with_other_threads(
     options: &EngineOptions,
     there: &dyn Fn(&Path) -> bool,
 ) -> Option<String> {
-    let threads = options.threads?;
+    let open = options.device == Device::Auto || options.precision == Precision::Auto;
+    let threads = options.threads.filter(|_| open)?;
     let any = EngineOptions {
         threads: None,
         ..options.clone()

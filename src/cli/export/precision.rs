@@ -8,7 +8,7 @@ use uniseg::bridge::{self, BridgeError, Compiled, Request};
 use uniseg::calibration::{Source, VolumeCalibrator};
 use uniseg_export::{Calibrator, Handover, Int8, Precision, Range};
 use uniseg_onnx::Task;
-use uniseg_runtime::{Accuracy, Model, Pieces, Sample, accuracy};
+use uniseg_runtime::{Accuracy, EngineOptions, Model, Pieces, Sample, accuracy};
 use uniseg_train::Checkpoint;
 
 use super::super::RunArgs;
@@ -175,6 +175,11 @@ impl PrecisionArgs {
                 ));
             }
         }
+        // What it is compared with is f32, whatever `tune` found fastest for that network.
+        let at_full_precision = EngineOptions {
+            precision: uniseg_runtime::Precision::F32,
+            ..self.engine.options()
+        };
         let compiled = match precision {
             Precision::F32 if request.features == at_full.features => reference,
             Precision::F32 => form.compile(checkpoint, request, [None, None])?,
@@ -182,7 +187,7 @@ impl PrecisionArgs {
                 let steps = report::Steps::new();
                 let tell = move |what: &str, done, all| steps.show(what, done, all);
                 let calibrator = |encoder| {
-                    VolumeCalibrator::new(&full, encoder, &calibrate, self.engine.options())
+                    VolumeCalibrator::new(&full, encoder, &calibrate, at_full_precision.clone())
                         .telling(&tell)
                 };
                 let [mut first, mut last] = [calibrator(true), calibrator(false)];
@@ -191,10 +196,9 @@ impl PrecisionArgs {
         };
         let samples: Vec<Sample> = calibrate.into_iter().chain(check).collect();
         let reduced = pieces(&compiled)?;
-        let options = self.engine.options();
-        let mut ours = reduced.open_engines(&options, 1)?;
+        let mut ours = reduced.open_engines(&self.engine.options(), 1)?;
         let manifest = full.model().manifest().clone();
-        let mut theirs = full.open_engines(&options, 1)?;
+        let mut theirs = full.open_engines(&at_full_precision, 1)?;
         let name = theirs.name().to_owned();
         let rows = accuracy(&manifest, theirs.predictor(), ours.predictor(), &samples)?;
         report::result(&format!(

@@ -15,7 +15,7 @@ use uniseg_runtime::{
     Segmentation, WindowOptions, check_tasks, group_tasks, select_tasks, write_merged,
 };
 
-use super::outputs::{self, Finished, Outputs, is_folder};
+use super::outputs::{self, Finished, Outputs, refuse_file_name};
 use super::{Computing, Outcome, Segment, first_group, prepare, was_cancelled};
 use crate::{interrupt, report};
 
@@ -60,17 +60,7 @@ pub(super) fn run(
         "{} is a file: many cases need a folder, name one with -o",
         command.output.display()
     );
-    if command.probabilities {
-        let names: HashSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
-        let clash = |name: &&&str| names.contains(format!("{name}.probabilities").as_str());
-        if let Some(name) = names.iter().filter(clash).min() {
-            bail!(
-                "the probabilities of case {name} and the labels of case {name}.probabilities would \
-                 both be written to {name}.probabilities.nii.gz: give one of them another name"
-            );
-        }
-    }
-    is_folder(&command.output)?;
+    refuse_file_name(&command.output)?;
     let inputs: HashSet<PathBuf> = cases
         .iter()
         .flat_map(|case| &case.images)
@@ -81,6 +71,22 @@ pub(super) fn run(
     // A table may name every case's own.
     if cases.iter().any(|case| case.task.is_none()) {
         check_tasks(model.manifest(), &command.task)?;
+    }
+    if command.probabilities {
+        // Of several tasks each has a name of its own, in the case's folder.
+        let alone = |case: &&CohortCase| {
+            let asked = case.task.as_deref().unwrap_or(&command.task);
+            let choice = select_tasks(model.manifest(), asked, case.images.len());
+            choice.is_ok_and(|choice| choice.tasks.len() == 1)
+        };
+        let names: HashSet<&str> = cases.iter().filter(alone).map(|case| &*case.name).collect();
+        let clash = |name: &&&str| names.contains(format!("{name}.probabilities").as_str());
+        if let Some(name) = names.iter().filter(clash).min() {
+            bail!(
+                "the probabilities of case {name} and the labels of case {name}.probabilities would \
+                 both be written to {name}.probabilities.nii.gz: give one of them another name"
+            );
+        }
     }
     let options = command.window(model)?;
     let all: Vec<&Task> = model.manifest().tasks.iter().collect();
@@ -200,6 +206,8 @@ fn job(
         tasks,
         outputs,
     };
+    // What this case cannot mean is told before it is read.
+    command.merge(&job.tasks, [0; 3])?;
     let merged = command.merge.then(|| outputs::merged(&job.folder(command)));
     let own = job.outputs.iter().flat_map(Outputs::paths);
     let mut seen = HashSet::new();
@@ -298,7 +306,7 @@ fn pipeline(
                 let waiting = WAITING + 1;
                 let (options, together) =
                     command.fit(pieces, on, &case, &job.tasks, *options, waiting)?;
-                let mut merge = command.merge(&job.tasks, &case)?;
+                let mut merge = command.merge(&job.tasks, case.geometry().extent.zyx())?;
                 let tasks: Vec<&Task> = job.tasks.iter().collect();
                 for group in group_tasks(&tasks, together) {
                     let probabilities = prepare(&group, &job.tasks, &job.outputs)?;

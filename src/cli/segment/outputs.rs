@@ -83,7 +83,7 @@ impl Segment {
                     "{} is a file that is there: name a folder, or a file that ends in .nii.gz",
                     self.output.display()
                 );
-                is_folder(&self.output)?;
+                refuse_file_name(&self.output)?;
                 tasks
                     .iter()
                     .map(|task| self.in_folder(task, tasks.len()))
@@ -189,14 +189,10 @@ impl Outputs {
 
     /// Where probabilities go: beside the labels.
     pub(super) fn probabilities_path(&self) -> PathBuf {
-        let name = self.labels.file_name().unwrap_or_default();
-        let name = name.to_string_lossy();
-        let stem = name
-            .strip_suffix(".nii.gz")
-            .or_else(|| name.strip_suffix(".nii"))
-            .unwrap_or(&name);
-        self.labels
-            .with_file_name(format!("{stem}.probabilities.nii.gz"))
+        let json = statistics_of(&self.labels).unwrap_or_else(|| self.labels.clone());
+        let mut path = json.with_extension("").into_os_string();
+        path.push(".probabilities.nii.gz");
+        path.into()
     }
 
     /// How an earlier run finished this task, if it did with the same weights and settings, on
@@ -242,11 +238,12 @@ impl Outputs {
     }
 
     /// Prepares for probabilities, which are written while the network runs: their folder is made,
-    /// and the record goes of what lies beside them.
+    /// and those of an earlier run go, with the record that says that they belong to the labels.
     pub(super) fn begin(&self) -> anyhow::Result<()> {
-        if self.probabilities.is_some() {
+        if let Some(probabilities) = &self.probabilities {
             make_folder_of(&self.labels)?;
             remove(&self.statistics)?;
+            remove(probabilities)?;
         }
         Ok(())
     }
@@ -272,7 +269,11 @@ impl Outputs {
     ) -> anyhow::Result<()> {
         make_folder_of(&self.labels)?;
         if self.probabilities.is_none() && self.record().is_some_and(|old| old.probabilities) {
-            remove(&self.probabilities_path())?;
+            let path = self.probabilities_path();
+            // With a record of its own it is the label map of a case of that name.
+            if !statistics_of(&path).is_some_and(|record| record.exists()) {
+                remove(&path)?;
+            }
         }
         remove(&self.statistics)?;
         write_labels(segmentation, like, &self.labels)?;
@@ -346,7 +347,7 @@ fn statistics_of(path: &Path) -> Option<PathBuf> {
 }
 
 /// Refuses a name for a folder that looks like that of a file.
-pub(super) fn is_folder(path: &Path) -> anyhow::Result<()> {
+pub(super) fn refuse_file_name(path: &Path) -> anyhow::Result<()> {
     const FILES: [&str; 12] = [
         "csv", "gz", "hdr", "img", "json", "mha", "mhd", "nii", "npz", "nrrd", "png", "txt",
     ];

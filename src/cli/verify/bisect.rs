@@ -1,6 +1,6 @@
 //! `verify --bisect`: the node at which two engines part.
 
-use uniseg_runtime::{Bisection, EngineKind, Model, NodeDifference, bisect, open_engine};
+use uniseg_runtime::{Bisection, Model, NodeDifference, bisect, open_engine};
 
 use super::super::EngineArgs;
 use crate::report;
@@ -13,7 +13,7 @@ pub(super) fn bisected(model: &Model, args: &EngineArgs, seed: u64) -> anyhow::R
     let Some(task) = model.manifest().tasks.first() else {
         anyhow::bail!("the model has no task")
     };
-    let [ort, tract] = [EngineKind::Ort, EngineKind::Tract].map(|kind| args.options(kind));
+    let (ort, tract) = (super::checked(model, args), super::check(args));
     let bar = report::bar();
     let bisection = bisect(
         model,
