@@ -178,9 +178,10 @@ mod tests {
 
     #[test]
     fn a_scale_makes_weights_what_bf16_has() {
-        // bf16 has 1 and 1.0078125 and nothing between; twice as much is the same again.
-        assert_eq!(error(&[1.0, 1.001953125], 1.0), 0.001953125f32.powi(2));
-        assert_eq!(error(&[1.001953125], 2.0), 0.001953125f32.powi(2));
+        // bf16 has 1 and 1 + 1/128 and nothing between; twice as much is the same again.
+        let small = 1.0f32 / 512.0;
+        assert_eq!(error(&[1.0, 1.0 + small], 1.0), small.powi(2));
+        assert_eq!(error(&[1.0 + small], 2.0), small.powi(2));
         let weights = [0.3337, -0.1119, 0.7771];
         let scale = scale(&weights);
         assert!((1.0..2.0).contains(&scale));
