@@ -1,4 +1,4 @@
-//! Files that are either whole or not there.
+//! Files that are either whole or not there, and the folders that they lie in.
 
 use std::path::Path;
 
@@ -11,6 +11,11 @@ use anyhow::Context;
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     uniseg_imaging::write_atomically(path, false, |out| out.write_all(bytes))
         .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Makes a folder and those above it, if need be.
+pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
 }
 
 #[cfg(test)]

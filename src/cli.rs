@@ -28,7 +28,7 @@ mod tune;
 mod verify;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -90,6 +90,17 @@ pub(crate) enum Outcome {
 fn task_names(tasks: &[&Task]) -> String {
     let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
     names.join(", ")
+}
+
+/// Refuses an output into a folder that is not there, before any work.
+fn check_folder_of(output: &Path) -> anyhow::Result<()> {
+    let folder = output.parent().unwrap_or(Path::new(""));
+    ensure!(
+        folder.as_os_str().is_empty() || folder.is_dir(),
+        "the folder {} of the output does not exist: create it",
+        folder.display()
+    );
+    Ok(())
 }
 
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {

@@ -1,5 +1,6 @@
 //! Many cases through the program: resuming, failing, sharing out, merging, and Ctrl-C.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -327,19 +328,24 @@ fn what_no_case_can_do_is_refused_before_any() {
     assert!(!output.exists());
 }
 
-#[test]
-fn a_reader_that_went_away_does_not_end_the_work() {
-    let (_folder, input, output) = cases(&["a.nii", "c.nii"]);
-    std::fs::write(input.join("b.nii"), "no image").unwrap();
+/// The exit code of the program if nobody reads what it prints.
+fn unread<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Option<i32> {
     let mut child = Command::new(PROGRAM)
-        .args(arguments(&input, &output, &[]))
+        .args(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     drop(child.stdout.take());
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn a_reader_that_went_away_does_not_end_the_work() {
+    let (_folder, input, output) = cases(&["a.nii", "c.nii"]);
+    std::fs::write(input.join("b.nii"), "no image").unwrap();
     // Whoever looks at the exit code learns that a case failed.
-    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(unread(arguments(&input, &output, &[])), Some(1));
     assert_eq!(
         names_in(&output),
         ["a.json", "a.nii.gz", "c.json", "c.nii.gz"]
@@ -356,15 +362,9 @@ fn tasks_that_come_after_a_closed_output_are_done_too() {
     let image = golden.path("data/ct_small.nii.gz");
     let paths = [artefacts::trained(&golden), &image, &output];
     let [model, image, to] = paths.map(|path| path.to_str().unwrap());
-    let mut child = Command::new(PROGRAM)
-        .args(["segment", model, image, "--task", "spleen,liver"])
-        .args(["--together", "1", "--merge", "-o", to])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let tasks = ["--task", "spleen,liver", "--together", "1", "--merge"];
+    let arguments = ["segment", model, image].into_iter().chain(tasks);
+    assert_eq!(unread(arguments.chain(["-o", to])), Some(0));
     assert!(names_in(&output).contains(&"merged.nii.gz".to_owned()));
 }
 

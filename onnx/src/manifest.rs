@@ -351,6 +351,13 @@ impl Task {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.name.as_str()).chain(self.aliases.iter().map(String::as_str))
     }
+
+    /// What made the image of each channel, in their order.
+    pub fn modalities(&self) -> impl Iterator<Item = &str> {
+        self.channels
+            .iter()
+            .map(|channel| channel.modality.as_str())
+    }
 }
 
 fn same_name(a: &str, b: &str) -> bool {

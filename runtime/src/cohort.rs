@@ -8,6 +8,7 @@ mod shard;
 use std::path::{Path, PathBuf};
 
 pub use self::error::CohortError;
+pub use self::files::nifti_stem;
 pub use self::shard::Shard;
 
 /// The images of one case, not read yet.

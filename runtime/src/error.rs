@@ -426,14 +426,9 @@ impl RuntimeError {
         if found == task.channels.len() {
             return Ok(());
         }
-        let expected = task
-            .channels
-            .iter()
-            .map(|channel| channel.modality.clone())
-            .collect();
         Err(RuntimeError::ChannelCount {
             task: task.name.clone(),
-            expected,
+            expected: task.modalities().map(str::to_owned).collect(),
             found,
         })
     }

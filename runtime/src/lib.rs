@@ -51,7 +51,7 @@ pub use cancel::CancelToken;
 pub use case::{
     Case, CaseResult, Progress, Request, Segmentation, Timing, Together, group_tasks, segment_case,
 };
-pub use cohort::{CaseFlaw, CohortCase, CohortError, Shard, find_cases};
+pub use cohort::{CaseFlaw, CohortCase, CohortError, Shard, find_cases, nifti_stem};
 pub use compare::{
     Accuracy, Bisection, Comparison, LabelAccuracy, NodeDifference, Opener, TaskDifference,
     accuracy, bisect, compare, random_patch,

@@ -102,9 +102,8 @@ fn all(
         .filter(|task| task.channels.len() == channels)
         .filter(|task| {
             let fits = |wanted: &str| {
-                task.channels
-                    .iter()
-                    .all(|channel| channel.modality.eq_ignore_ascii_case(wanted))
+                task.modalities()
+                    .all(|modality| modality.eq_ignore_ascii_case(wanted))
             };
             modality.is_none_or(fits)
         })
@@ -131,12 +130,7 @@ fn all(
 
 /// The modalities of a task's channels, as in `CT+PET`.
 fn signature(task: &Task) -> String {
-    let modalities: Vec<&str> = task
-        .channels
-        .iter()
-        .map(|channel| channel.modality.as_str())
-        .collect();
-    modalities.join("+")
+    task.modalities().collect::<Vec<_>>().join("+")
 }
 
 fn distinct(items: impl Iterator<Item = String>) -> Vec<String> {

@@ -55,8 +55,9 @@ impl Request {
     /// Whether convolutions over a skip connection and upsampled features are divided, at the finest
     /// level of a U-Net.
     ///
-    /// In bytes each half then has a range of its own, there, where rounding disturbs most: upsampled features have both signs, so that
-    /// one range for both leaves half of its bytes to skip connections, which have nearly only one.
+    /// In bytes each half then has a range of its own, there, where rounding disturbs most: upsampled
+    /// features have both signs, so that one range for both leaves half of its bytes to skip
+    /// connections, which have nearly only one.
     pub(super) fn divides(&self) -> bool {
         self.lean || matches!(self.precision, Precision::Int8(_))
     }

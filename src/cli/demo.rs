@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::Args;
 use uniseg::bridge;
 use uniseg_runtime::{EngineKind, Flavour, Model, find_ort, open_engine};
@@ -20,7 +20,7 @@ use uniseg_train::{Checkpoint, Plan, TrainSettings};
 use super::train::half_of_the_cores;
 use super::{EngineArgs, Outcome, runtime, verify};
 use crate::evaluation::{self, EvaluateOptions, Evaluation};
-use crate::{report, watch};
+use crate::{atomic, report, watch};
 
 /// Two logits may differ by this much between the engines.
 const TOLERANCE: f64 = 1e-3;
@@ -65,7 +65,7 @@ pub(super) fn run(command: Demo) -> anyhow::Result<Outcome> {
     command.engine.limit_threads();
     let steps = Steps(Instant::now());
     let out = &command.out;
-    std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+    atomic::make_folder(out)?;
 
     let tasks = data::make(out, command.seed, &steps)?;
     let plan = data::plan(out, &tasks)?;

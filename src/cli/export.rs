@@ -8,7 +8,7 @@ use uniseg_export::{Cost, Dtype, Handover, Opset};
 use uniseg_train::Checkpoint;
 use uniseg_train::run::checkpoint_folder;
 
-use super::{Outcome, import::read_plan};
+use super::{Outcome, check_folder_of, import::read_plan};
 use crate::report;
 use precision::Form;
 
@@ -129,14 +129,7 @@ pub(super) fn run(command: Export) -> anyhow::Result<Outcome> {
         anyhow::bail!("give a file to write with -o")
     };
     // Before calibrating, which can take minutes.
-    let folder = output
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    anyhow::ensure!(
-        folder.is_none_or(Path::is_dir),
-        "the folder of {} does not exist: create it",
-        output.display()
-    );
+    check_folder_of(output)?;
     anyhow::ensure!(
         !output.is_dir(),
         "{} is a folder: name a file",

@@ -2,12 +2,12 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, ValueEnum};
 use uniseg_imaging::phantom::{PhantomDataset, PhantomTask, Protocol, TASKS, write_dataset};
 
 use super::Outcome;
-use crate::report;
+use crate::{atomic, report};
 
 /// Make datasets of synthetic patients
 ///
@@ -61,8 +61,7 @@ pub(super) fn run(command: Phantom) -> anyhow::Result<Outcome> {
     let tasks = command.tasks()?;
     let protocol = command.protocol();
     let cases = command.cases.get();
-    std::fs::create_dir_all(&command.dir)
-        .with_context(|| format!("cannot create {}", command.dir.display()))?;
+    atomic::make_folder(&command.dir)?;
     let heading = ["dataset", "cases", "new", "MB", "channels", "labels"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     for task in tasks {

@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::Args;
 use uniseg_train::Plan;
 use uniseg_train::data::{
@@ -10,6 +10,7 @@ use uniseg_train::data::{
 };
 
 use super::{Outcome, tables};
+use crate::atomic;
 use crate::report::{self, CountProgress};
 
 /// Resample and normalise datasets into a cache to train from
@@ -46,8 +47,7 @@ pub(super) fn run(command: Preprocess) -> anyhow::Result<Outcome> {
     let plan = Plan::read(&command.plan)?;
     let tasks = Tasks::read(&command.tasks, command.root.as_deref())?;
     let planned = tasks.planned(&plan, &command.names)?;
-    std::fs::create_dir_all(&command.output)
-        .with_context(|| format!("cannot create {}", command.output.display()))?;
+    atomic::make_folder(&command.output)?;
     let progress = CountProgress::new();
     let (mut reports, mut unusable) = (Vec::new(), 0);
     for planned in &planned {

@@ -85,7 +85,7 @@ pub(super) fn run(command: Verify) -> anyhow::Result<Outcome> {
     }
     // An artefact in bytes is rounded whatever it is computed in.
     let precision = match model.stored_precision() {
-        Precision::F32 => checked(&model, &command.engine).precision,
+        Precision::F32 => ort_options(&model, &command.engine).precision,
         stored => stored,
     };
     let verdicts = comparisons
@@ -125,7 +125,7 @@ fn network_compared(model: &Model, command: &Verify) -> anyhow::Result<Option<Co
         command.model.display()
     );
     let mut burn = uniseg::burn_engine::BurnEngine::new(&checkpoint);
-    let mut ort = open_engine(model, &checked(model, &command.engine))?.engine;
+    let mut ort = open_engine(model, &ort_options(model, &command.engine))?.engine;
     Ok(Some(compare(
         model.manifest(),
         &mut burn,
@@ -144,7 +144,7 @@ fn judge(comparison: &Comparison, tolerance: Option<f64>, precision: Precision) 
 }
 
 /// ONNX Runtime as it is checked: what was asked for, not what happened to be fastest.
-fn checked(model: &Model, args: &EngineArgs) -> EngineOptions {
+fn ort_options(model: &Model, args: &EngineArgs) -> EngineOptions {
     let mut options = args.options(EngineKind::Ort);
     if options.precision == Precision::Auto {
         options.precision = model.stored_precision();
@@ -156,7 +156,7 @@ fn checked(model: &Model, args: &EngineArgs) -> EngineOptions {
 }
 
 /// tract as the check: on the cpu, in the artefact's own precision.
-fn check(args: &EngineArgs) -> EngineOptions {
+fn tract_options(args: &EngineArgs) -> EngineOptions {
     EngineOptions {
         device: Device::Cpu,
         precision: Precision::Auto,
@@ -198,8 +198,8 @@ pub(super) fn engines_compared(
     args: &EngineArgs,
     seed: u64,
 ) -> anyhow::Result<Comparison> {
-    let mut ort = open_engine(model, &checked(model, args))?.engine;
-    let mut tract = open_engine(model, &check(args))?.engine;
+    let mut ort = open_engine(model, &ort_options(model, args))?.engine;
+    let mut tract = open_engine(model, &tract_options(args))?.engine;
     Ok(compare(
         model.manifest(),
         ort.as_mut(),

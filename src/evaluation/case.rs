@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use uniseg_imaging::ndarray::ArrayView3;
 use uniseg_imaging::{Agreement, SpacingMm, label_counts, write_labels};
 use uniseg_runtime::{Case as Images, Engine, Model, Progress};
@@ -49,8 +49,7 @@ impl Job<'_> {
             places.preview.as_ref(),
         ];
         for folder in files.into_iter().flatten().filter_map(|file| file.parent()) {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot create {}", folder.display()))?;
+            atomic::make_folder(folder)?;
         }
         Ok(())
     }

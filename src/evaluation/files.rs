@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::Context;
-
 use super::score::{CaseScore, Evaluation, TaskScore};
 use crate::atomic;
 use crate::html::{Figure, Page};
@@ -12,8 +10,7 @@ use crate::plot::{Group, strip};
 /// Writes `evaluation.json`, `evaluation.csv`, `evaluation.html` and `TASK.svg` into a folder,
 /// which is made if need be. Each file is complete or absent.
 pub(crate) fn write(evaluation: &Evaluation, folder: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create {}", folder.display()))?;
+    atomic::make_folder(folder)?;
     let mut json = serde_json::to_vec_pretty(evaluation)?;
     json.push(b'\n');
     atomic::write(&folder.join("evaluation.json"), &json)?;

@@ -52,18 +52,15 @@ pub(super) fn round_stems(graph: &Graph, ends: Ends) -> Graph {
 
 /// The scale of each channel of `chain` with which bf16 rounds the weights that read it least.
 fn scales(graph: &Graph, chain: &Chain) -> Vec<f32> {
-    let mut columns: Vec<Vec<f32>> = Vec::new();
+    let made = graph.value(chain.read).shape.get(1).copied().unwrap_or(0);
+    let mut columns: Vec<Vec<f32>> = vec![Vec::new(); made];
     for &(reader, first) in &chain.readers {
         let node = &graph.nodes()[reader];
-        let weight = graph.constant(node.inputs[1]);
-        let (Some(weight), Some(axis)) = (weight, input_axis(node)) else {
+        let weight = graph.constant(node.inputs[1]).zip(input_axis(node));
+        let Some((weight, axis)) = weight else {
             continue;
         };
-        let Some(values) = weight.as_f32() else {
-            continue;
-        };
-        let made = graph.value(chain.read).shape.get(1).copied().unwrap_or(0);
-        columns.resize(columns.len().max(made), Vec::new());
+        let values = weight.as_f32().unwrap_or_default();
         for (value, channel) in values.into_iter().zip(channels(&weight.shape, axis)) {
             let column = channel.checked_sub(first);
             if let Some(column) = column.and_then(|channel| columns.get_mut(channel)) {

@@ -5,8 +5,8 @@
 //! norm(gamma / s, beta / s) -> leaky ReLU -> conv(w * s)
 //! ```
 //!
-//! computes the same, but for rounding, for any positive `s` by channel: scaling passes through a ReLU, and a
-//! convolution is linear.
+//! computes the same, but for rounding, for any positive `s` by channel: scaling passes through a
+//! ReLU, and a convolution is linear.
 
 use std::collections::{HashMap, HashSet};
 

@@ -141,14 +141,15 @@ pub(super) fn cases(files: Vec<PathBuf>) -> Result<Vec<CohortCase>, CohortError>
 fn case_and_channel(path: &Path) -> Option<(String, u32)> {
     let name = path.file_name()?.to_string_lossy();
     // A hidden file is nobody's image: our own temporary files are hidden.
-    let (case, channel) = stem(&name)
+    let (case, channel) = nifti_stem(&name)
         .filter(|_| !name.starts_with('.'))
         .map(channel)?;
     Some((case.to_owned(), channel))
 }
 
-/// A NIfTI file's name without its ending, whatever the ending's case.
-fn stem(name: &str) -> Option<&str> {
+/// A NIfTI file's name without its ending, `.nii.gz` or `.nii` in capitals or not; `None` for another
+/// file's name, and for an ending alone.
+pub fn nifti_stem(name: &str) -> Option<&str> {
     let ends = |ending: &&str| {
         let start = name.len().checked_sub(ending.len());
         let end = start.and_then(|start| name.get(start..));
@@ -191,7 +192,7 @@ mod tests {
             ("a.nii.txt", None),
             ("äii", None),
         ] {
-            assert_eq!(stem(name), expected, "{name}");
+            assert_eq!(nifti_stem(name), expected, "{name}");
         }
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn make(out: &Path, seed: u64, steps: &Steps) -> anyhow::Result<Tasks
         same_scans: true,
         ..Protocol::SMALL
     };
-    std::fs::create_dir_all(&raw).with_context(|| format!("cannot create {}", raw.display()))?;
+    atomic::make_folder(&raw)?;
     let mut text = String::from("root = \"raw\"\n");
     for (name, modality, normalization, spacing) in TASKS {
         let phantom = PhantomTask::named(name)

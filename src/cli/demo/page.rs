@@ -45,7 +45,7 @@ pub(super) fn same_volume(
     let ct: Vec<&Task> = manifest
         .tasks
         .iter()
-        .filter(|task| task.channels.iter().all(|channel| channel.modality == "CT"))
+        .filter(|task| task.modalities().all(|modality| modality == "CT"))
         .collect();
     let first = ct.first().context("the model has no CT task")?;
     let data = TaskData::open(tasks.find(&first.name)?)?;

@@ -155,25 +155,7 @@ impl PrecisionArgs {
         let calibrate = self.samples(full.model(), &self.calibrate)?;
         let check = self.samples(full.model(), &self.check)?;
         if matches!(precision, Precision::Int8(_)) {
-            let all = &full.model().manifest().tasks;
-            let modalities = |task: &Task| -> Vec<String> {
-                let channels = task.channels.iter();
-                channels.map(|channel| channel.modality.clone()).collect()
-            };
-            let seen: Vec<_> = calibrate
-                .iter()
-                .map(|sample| modalities(&sample.task))
-                .collect();
-            let blind = all.iter().filter(|task| !seen.contains(&modalities(task)));
-            let blind: Vec<&str> = blind.map(|task| task.name.as_str()).collect();
-            if !blind.is_empty() {
-                report::note(&format!(
-                    "warning: no --calibrate image is like those of {}: where their activations \
-                     are larger they will be cut off. Give such images too, or leave these tasks \
-                     out (--task, --modality)",
-                    blind.join(", ")
-                ));
-            }
+            warn_of_uncalibrated(&full.model().manifest().tasks, &calibrate);
         }
         // What it is compared with is f32, whatever `tune` found fastest for that network.
         let at_full_precision = EngineOptions {
@@ -231,6 +213,26 @@ impl PrecisionArgs {
             samples.extend(source.samples(model.manifest(), windows, &mut report::note)?);
         }
         Ok(samples)
+    }
+}
+
+/// Names the tasks whose modalities are not among the samples.
+fn warn_of_uncalibrated(tasks: &[Task], samples: &[Sample]) {
+    let blind: Vec<&str> = tasks
+        .iter()
+        .filter(|task| {
+            let mut seen = samples.iter().map(|sample| &sample.task);
+            !seen.any(|seen| seen.modalities().eq(task.modalities()))
+        })
+        .map(|task| task.name.as_str())
+        .collect();
+    if !blind.is_empty() {
+        report::note(&format!(
+            "warning: no --calibrate image is like those of {}: where their activations are larger \
+             they will be cut off. Give such images too, or leave these tasks out (--task, \
+             --modality)",
+            blind.join(", ")
+        ));
     }
 }
 

@@ -12,12 +12,13 @@ use uniseg_imaging::ndarray::Array3;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
     CancelToken, Case, CohortCase, Engines, Merge, MergedTable, Model, Pieces, Request,
-    Segmentation, WindowOptions, check_tasks, group_tasks, select_tasks, write_merged,
+    RuntimeError, Segmentation, WindowOptions, check_tasks, group_tasks, select_tasks,
+    write_merged,
 };
 
-use super::outputs::{self, Finished, Outputs, refuse_file_name};
+use super::outputs::{self, Finished, Outputs, all_paths, refuse_file_name, refuse_twins};
 use super::{Computing, Outcome, Segment, first_group, prepare, was_cancelled};
-use crate::{interrupt, report};
+use crate::{atomic, interrupt, report};
 
 /// Cases, and label maps, that wait for the next stage: each stage is one ahead and no more.
 const WAITING: usize = 1;
@@ -72,22 +73,7 @@ pub(super) fn run(
     if cases.iter().any(|case| case.task.is_none()) {
         check_tasks(model.manifest(), &command.task)?;
     }
-    if command.probabilities {
-        // Of several tasks each has a name of its own, in the case's folder.
-        let alone = |case: &&CohortCase| {
-            let asked = case.task.as_deref().unwrap_or(&command.task);
-            let choice = select_tasks(model.manifest(), asked, case.images.len());
-            choice.is_ok_and(|choice| choice.tasks.len() == 1)
-        };
-        let names: HashSet<&str> = cases.iter().filter(alone).map(|case| &*case.name).collect();
-        let clash = |name: &&&str| names.contains(format!("{name}.probabilities").as_str());
-        if let Some(name) = names.iter().filter(clash).min() {
-            bail!(
-                "the probabilities of case {name} and the labels of case {name}.probabilities would \
-                 both be written to {name}.probabilities.nii.gz: give one of them another name"
-            );
-        }
-    }
+    refuse_probabilities_over_labels(command, model, &cases)?;
     let options = command.window(model)?;
     let all: Vec<&Task> = model.manifest().tasks.iter().collect();
     // What no case can mean is told before any.
@@ -157,8 +143,7 @@ pub(super) fn run(
         ));
     }
     if let Some(first) = jobs.first() {
-        std::fs::create_dir_all(&command.output)
-            .with_context(|| format!("cannot create {}", command.output.display()))?;
+        atomic::make_folder(&command.output)?;
         let engines = engines.open(command, &cancel, together(first))?;
         rows.extend(pipeline(
             command,
@@ -180,6 +165,40 @@ pub(super) fn run(
     Ok(Outcome::Done)
 }
 
+/// Refuses a case whose probabilities have the name of another one's labels.
+fn refuse_probabilities_over_labels(
+    command: &Segment,
+    model: &Model,
+    cases: &[CohortCase],
+) -> anyhow::Result<()> {
+    if !command.probabilities {
+        return Ok(());
+    }
+    // Of several tasks each has a name of its own, in the case's folder.
+    let alone = |case: &&CohortCase| {
+        command
+            .tasks_of(model, case)
+            .is_ok_and(|tasks| tasks.len() == 1)
+    };
+    let names: HashSet<&str> = cases.iter().filter(alone).map(|case| &*case.name).collect();
+    let clash = |name: &&&str| names.contains(format!("{name}.probabilities").as_str());
+    match names.iter().filter(clash).min() {
+        Some(name) => bail!(
+            "the probabilities of case {name} and the labels of case {name}.probabilities would \
+             both be written to {name}.probabilities.nii.gz: give one of them another name"
+        ),
+        None => Ok(()),
+    }
+}
+
+impl Segment {
+    /// The tasks that a case runs: its own, if a table names them, else those of all.
+    fn tasks_of(&self, model: &Model, case: &CohortCase) -> Result<Vec<Task>, RuntimeError> {
+        let asked = case.task.as_deref().unwrap_or(&self.task);
+        Ok(select_tasks(model.manifest(), asked, case.images.len())?.tasks)
+    }
+}
+
 /// Finds out what there is to do for a case, without reading it; `inputs` are the images of all
 /// cases.
 fn job(
@@ -189,8 +208,7 @@ fn job(
     inputs: &HashSet<PathBuf>,
 ) -> anyhow::Result<Job> {
     case.check()?;
-    let asked = case.task.as_deref().unwrap_or(&command.task);
-    let tasks = select_tasks(model.manifest(), asked, case.images.len())?.tasks;
+    let tasks = command.tasks_of(model, &case)?;
     let outputs: Vec<Outputs> = tasks
         .iter()
         .map(|task| {
@@ -209,14 +227,9 @@ fn job(
     // What this case cannot mean is told before it is read.
     command.merge(&job.tasks, [0; 3])?;
     let merged = command.merge.then(|| outputs::merged(&job.folder(command)));
-    let own = job.outputs.iter().flat_map(Outputs::paths);
-    let mut seen = HashSet::new();
-    for path in own.chain(merged.iter().flatten().map(PathBuf::as_path)) {
-        ensure!(
-            seen.insert(path),
-            "two outputs would be written to {}",
-            path.display()
-        );
+    let paths = || all_paths(&job.outputs, merged.as_ref().map_or(&[], |merged| merged));
+    refuse_twins(paths())?;
+    for path in paths() {
         let is_input = path.canonicalize().is_ok_and(|path| inputs.contains(&path));
         ensure!(
             !is_input,
@@ -400,8 +413,7 @@ fn write_all(command: &Segment, jobs: &[Job], messages: &Receiver<Message>) -> V
             Message::Merged(merged, header, index) => {
                 let written = jobs.get(index).map(|job| {
                     let folder = job.folder(command);
-                    std::fs::create_dir_all(&folder)
-                        .with_context(|| format!("cannot create {}", folder.display()))?;
+                    atomic::make_folder(&folder)?;
                     let [map, json] = outputs::merged(&folder);
                     Ok(write_merged(&merged, &header, &map, &json)?)
                 });

@@ -4,15 +4,17 @@ use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use uniseg_imaging::NiftiHeader;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
-    ComputedOn, InputFile, MergedTable, Model, Segmentation, Statistics, WindowOptions,
+    ComputedOn, InputFile, MergedTable, Model, Segmentation, Statistics, WindowOptions, nifti_stem,
     write_labels, write_statistics,
 };
 
+use super::super::check_folder_of;
 use super::Segment;
+use crate::atomic;
 
 /// Where the files of one task go.
 pub(super) struct Outputs {
@@ -100,17 +102,9 @@ impl Segment {
         } else {
             Vec::new()
         };
-        let mut seen = HashSet::new();
-        let paths = outputs.iter().flat_map(Outputs::paths);
-        for path in paths.chain(merged.iter().map(PathBuf::as_path)) {
-            self.check(path)?;
-            let distinct = seen.insert(std::path::absolute(path)?);
-            ensure!(
-                distinct,
-                "two outputs would be written to {}",
-                path.display()
-            );
-        }
+        let paths = || all_paths(&outputs, &merged);
+        paths().try_for_each(|path| self.check(path))?;
+        refuse_twins(paths())?;
         Ok(outputs)
     }
 
@@ -154,13 +148,7 @@ impl Segment {
         match output.parent() {
             // Made when there is something to put into it.
             Some(folder) if folder == self.output => Ok(()),
-            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-                bail!(
-                    "the folder {} of the output does not exist: create it",
-                    folder.display()
-                )
-            }
-            _ => Ok(()),
+            _ => check_folder_of(output),
         }
     }
 }
@@ -283,11 +271,7 @@ impl Outputs {
 }
 
 fn make_folder_of(path: &Path) -> anyhow::Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot create {}", folder.display())),
-        _ => Ok(()),
-    }
+    path.parent().map_or(Ok(()), atomic::make_folder)
 }
 
 /// Removes a file, if it is there.
@@ -335,15 +319,33 @@ fn file_name(task: &Task) -> String {
 
 /// Where the statistics of a label map go, or `None` if `path` names a folder.
 fn statistics_of(path: &Path) -> Option<PathBuf> {
-    let ends_in = |path: &Path, ending: &str| {
-        let extension = path.extension();
-        extension.is_some_and(|extension| extension.eq_ignore_ascii_case(ending))
-    };
-    let unpacked = match ends_in(path, "gz") {
-        true => path.with_extension(""),
-        false => path.to_owned(),
-    };
-    ends_in(&unpacked, "nii").then(|| unpacked.with_extension("json"))
+    let name = path.file_name()?.to_string_lossy();
+    // What stands before the ending stays as it is, whatever its bytes are.
+    let dots = name.strip_prefix(nifti_stem(&name)?)?.matches('.').count();
+    let unpacked = (1..dots).fold(path.to_owned(), |path, _| path.with_extension(""));
+    Some(unpacked.with_extension("json"))
+}
+
+/// Every file of a case: those of its tasks, and the merged map's.
+pub(super) fn all_paths<'a>(
+    outputs: &'a [Outputs],
+    merged: &'a [PathBuf],
+) -> impl Iterator<Item = &'a Path> {
+    let own = outputs.iter().flat_map(Outputs::paths);
+    own.chain(merged.iter().map(PathBuf::as_path))
+}
+
+/// Refuses two outputs in one file.
+pub(super) fn refuse_twins<'a>(paths: impl Iterator<Item = &'a Path>) -> anyhow::Result<()> {
+    let mut seen = HashSet::new();
+    for path in paths {
+        ensure!(
+            seen.insert(std::path::absolute(path)?),
+            "two outputs would be written to {}",
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 /// Refuses a name for a folder that looks like that of a file.

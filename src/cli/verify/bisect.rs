@@ -13,7 +13,7 @@ pub(super) fn bisected(model: &Model, args: &EngineArgs, seed: u64) -> anyhow::R
     let Some(task) = model.manifest().tasks.first() else {
         anyhow::bail!("the model has no task")
     };
-    let (ort, tract) = (super::checked(model, args), super::check(args));
+    let (ort, tract) = (super::ort_options(model, args), super::tract_options(args));
     let bar = report::bar();
     let bisection = bisect(
         model,
