@@ -158,8 +158,9 @@ struct EngineArgs {
     )]
     device: Device,
     /// auto, f32, tf32, bf16, f16, int8. auto: the artefact's own, or the fastest that `uniseg tune`
-    /// found close enough. Of an f32 artefact tf32 (TensorFloat-32: 10 bits of mantissa) needs cuda,
-    /// bf16 openvino or tensorrt, f16 tensorrt; int8 needs an int8 artefact
+    /// found close enough. Of an f32 artefact tf32 (TensorFloat-32: 10 bits of mantissa) needs cuda or
+    /// tensorrt, which takes it for f32 unless NVIDIA_TF32_OVERRIDE is 0; bf16 openvino or tensorrt,
+    /// f16 tensorrt; int8 needs an int8 artefact
     #[arg(
         long,
         default_value = "auto",

@@ -62,5 +62,10 @@ fn stop(asked: &CancelToken) {
 /// Ends the program, and leaves no temporary file behind.
 pub(crate) fn end() -> ! {
     abandon_writes();
-    std::process::exit(CODE.load(Ordering::Relaxed))
+    let code = CODE.load(Ordering::Relaxed);
+    // At once: what a library does when a process ends in order would run beside threads that compute.
+    #[cfg(unix)]
+    signal_hook::low_level::exit(code);
+    #[cfg(not(unix))]
+    std::process::exit(code)
 }

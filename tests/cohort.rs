@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use uniseg_imaging::ndarray::Array3;
 use uniseg_imaging::{Extent, Geometry, SpacingMm, Volume, write_image};
+use uniseg_onnx::{Artefact, Manifest, sample};
 
 use crate::support::compare::{SAME_LABELS, read_labels, same_labels};
 use crate::support::program::PROGRAM;
@@ -101,7 +102,8 @@ fn a_bad_case_does_not_stop_the_others_and_finished_ones_are_skipped() {
     );
     let third = segment(&input, &output, &["--step", "1"]);
     expect(&third, 0, &[("a", "done"), ("b", "done"), ("c", "done")]);
-    std::fs::write(output.join("c.json"), "{").unwrap();
+    // What a killed run leaves.
+    std::fs::write(output.join("c.json"), r#"{"unfinished": true}"#).unwrap();
     let fourth = segment(&input, &output, &["--step", "1"]);
     expect(
         &fourth,
@@ -285,6 +287,59 @@ fn a_result_never_replaces_the_image_of_another_case() {
 }
 
 #[test]
+fn what_has_no_record_of_ours_is_replaced_only_if_asked() {
+    let (_folder, input, output) = cases(&["a.nii", "b.nii", "c.nii"]);
+    std::fs::create_dir(&output).unwrap();
+    // A data set's own labels, and somebody else's notes beside an image.
+    let [labels, notes] = ["a.nii.gz", "b.json"].map(|name| output.join(name));
+    std::fs::write(&labels, "drawn by hand").unwrap();
+    std::fs::write(&notes, "{\"age\": 70}").unwrap();
+    let run = segment(&input, &output, &[]);
+    expect(&run, 1, &[("a", "failed"), ("b", "failed"), ("c", "done")]);
+    assert!(
+        run.stdout.contains("replace it with --again"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(std::fs::read_to_string(&labels).unwrap(), "drawn by hand");
+    assert_eq!(std::fs::read_to_string(&notes).unwrap(), "{\"age\": 70}");
+    let again = segment(&input, &output, &["--again"]);
+    expect(&again, 0, &[("a", "done"), ("b", "done"), ("c", "done")]);
+    assert_eq!(read_labels(&labels).dim(), (7, 7, 7));
+}
+
+#[test]
+fn a_model_with_another_recipe_makes_its_cases_again() {
+    let (folder, input, output) = cases(&["a.nii"]);
+    let model = |name: &str, change: &dyn Fn(&mut Manifest)| {
+        let mut manifest = sample::tiny_manifest();
+        change(&mut manifest);
+        let path = folder.path().join(name);
+        let artefact = Artefact::new(sample::tiny_model(), manifest).unwrap();
+        artefact.save(&path).unwrap();
+        path
+    };
+    let run = |model: &Path| {
+        let mut arguments = arguments(&input, &output, &[]);
+        arguments[1] = model.to_str().unwrap().to_owned();
+        uniseg(arguments)
+    };
+    let first = model("first.onnx", &|_| ());
+    expect(&run(&first), 0, &[("a", "done")]);
+    expect(&run(&first), 0, &[("a", "skipped")]);
+    let alias = model("alias.onnx", &|manifest| {
+        manifest.tasks[0].aliases.push("lump".to_owned());
+    });
+    expect(&run(&alias), 0, &[("a", "skipped")]);
+    let coarser = model("coarser.onnx", &|manifest| {
+        for task in &mut manifest.tasks {
+            task.spacing_zyx_mm[0] *= 2.0;
+        }
+    });
+    expect(&run(&coarser), 0, &[("a", "done")]);
+}
+
+#[test]
 fn another_task_does_not_replace_what_is_there() {
     let (_folder, input, output) = cases(&["a.nii"]);
     segment(&input, &output, &[]).succeeds();
@@ -389,7 +444,8 @@ fn stops(signal: &str, code: i32) {
         .spawn()
         .unwrap();
     let patience = Instant::now();
-    while !output.join("a.json").exists() {
+    let record = output.join("a.json");
+    while !std::fs::read_to_string(&record).is_ok_and(|record| record.contains("voxel_ml")) {
         assert!(
             patience.elapsed() < Duration::from_secs(120),
             "the first case never came"

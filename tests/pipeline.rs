@@ -11,7 +11,7 @@ use uniseg_runtime::{EngineKind, Model, Statistics};
 use crate::support::{
     Golden, artefacts,
     compare::{SAME_LABELS, SAME_UNDECIDED_LABELS, read_labels, same_labels},
-    golden, names_in, ort, uniseg,
+    golden, kept, names_in, ort, uniseg,
 };
 
 /// A row of a golden `predict.json`.
@@ -28,6 +28,7 @@ fn segment(
     image: &Path,
     case: &Case,
     engine: EngineKind,
+    on: &[&str],
     output: &Path,
 ) -> (String, PathBuf) {
     let (task, step) = (case.task.to_string(), case.step.to_string());
@@ -46,6 +47,7 @@ fn segment(
     ];
     let engine = engine.to_string();
     arguments.extend(["--engine", &engine]);
+    arguments.extend(on);
     if case.mirroring {
         arguments.push("--mirror");
     }
@@ -61,6 +63,8 @@ struct Set<'a> {
     /// Folder of the official label maps.
     folder: &'static str,
     model: &'a Path,
+    /// More arguments, which say what it computes on.
+    on: &'a [&'a str],
     least_dice: f64,
 }
 
@@ -70,6 +74,7 @@ fn check(set: &Set<'_>, name: &str, input: &str, case: &Case, engine: EngineKind
         golden,
         folder,
         model,
+        on,
         least_dice,
     } = *set;
     ort::library();
@@ -77,7 +82,7 @@ fn check(set: &Set<'_>, name: &str, input: &str, case: &Case, engine: EngineKind
     let image = golden.path(input);
     let output = scratch.path().join(format!("{name}.nii.gz"));
     let start = Instant::now();
-    let (_, statistics) = segment(model, &image, case, engine, &output);
+    let (_, statistics) = segment(model, &image, case, engine, on, &output);
     println!("{name} with {engine}: {:.1?}", start.elapsed());
     assert_eq!(
         names_in(scratch.path()),
@@ -128,12 +133,18 @@ fn trained_cases(engine: EngineKind) {
     let Some(golden) = golden(&format!("trained_cases with {engine}")) else {
         return;
     };
+    official_labels(&golden, artefacts::trained(&golden), engine, &[]);
+}
+
+/// Holds the labels that the trained checkpoint, compiled to `model`, gives against the official ones.
+fn official_labels(golden: &Golden, model: &Path, engine: EngineKind, on: &[&str]) {
     let cases: BTreeMap<String, TrainedCase> = golden.json("uniseg-trained/predict.json");
     assert!(cases.values().any(|row| row.case.mirroring) && cases.len() >= 6);
     let set = Set {
-        golden: &golden,
+        golden,
         folder: "uniseg-trained",
-        model: artefacts::trained(&golden),
+        model,
+        on,
         least_dice: SAME_LABELS,
     };
     for (name, TrainedCase { input, case }) in cases {
@@ -149,6 +160,43 @@ fn the_trained_checkpoint_gives_the_official_labels_with_onnx_runtime() {
 #[test]
 fn the_trained_checkpoint_gives_the_official_labels_with_tract() {
     trained_cases(EngineKind::Tract);
+}
+
+/// What is fastest in f32, as in `benches/against_pytorch.sh`: other convolutions, on OpenVINO, in
+/// one file and as a pair.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn the_fastest_exports_in_f32_give_the_official_labels_on_openvino() {
+    let Some(golden) = golden("the_fastest_exports_in_f32_give_the_official_labels_on_openvino")
+    else {
+        return;
+    };
+    let library = ort::openvino_library();
+    let on = [
+        "--device",
+        "openvino",
+        "--precision",
+        "f32",
+        "--ort-lib",
+        &library,
+    ];
+    artefacts::trained(&golden);
+    let folder = kept("artefacts");
+    let checkpoint = folder.join("uniseg-trained");
+    for (name, more) in [
+        ("fast", &[][..]),
+        ("fast-pair", &["--split", "--channels-last"]),
+    ] {
+        let model = folder.join(format!("uniseg-trained-{name}.onnx"));
+        let [from, to] = [&checkpoint, &model].map(|path| path.to_str().unwrap());
+        let fewer = ["--merge-upsampling", "--winograd", "-o", to];
+        uniseg([&["export", from][..], more, &fewer].concat()).succeeds();
+        let model = match more.is_empty() {
+            true => model,
+            false => folder.join(format!("uniseg-trained-{name}.decoder.onnx")),
+        };
+        official_labels(&golden, &model, EngineKind::Ort, &on);
+    }
 }
 
 #[derive(Deserialize)]
@@ -167,6 +215,7 @@ fn small_cases(engine: EngineKind) {
         golden: &golden,
         folder: "predict",
         model: artefacts::small(&golden),
+        on: &[],
         least_dice: SAME_UNDECIDED_LABELS,
     };
     for (name, case) in cases {

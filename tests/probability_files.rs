@@ -104,11 +104,13 @@ fn a_cohort_without_them_is_not_finished() {
     assert_eq!(state(&["--mirror", "--probabilities"]), "done");
     assert_eq!(state(&["--mirror", "--probabilities"]), "skipped");
     assert_eq!(names_in(&output), all);
-    // Labels that could not be replaced have no record: they do not belong to the probabilities.
+    // Labels that could not be replaced do not belong to the probabilities, and their record says
+    // so.
     let label = output.join("ct.nii.gz");
     std::fs::remove_file(&label).unwrap();
     std::fs::create_dir(&label).unwrap();
     let failed = segment(&input, &output, &["--probabilities"]);
     assert_eq!(failed.code, Some(1), "{}", failed.stderr);
-    assert!(!output.join("ct.json").exists());
+    let record = std::fs::read_to_string(output.join("ct.json")).unwrap();
+    assert_eq!(record, "{\"unfinished\":true}\n");
 }

@@ -32,6 +32,8 @@ pub enum CaseFlaw {
         /// The channel, from 0.
         channel: u32,
     },
+    /// There is no image at all.
+    NoImage,
     /// More than one file could be a channel.
     TwoFiles {
         /// The channel, from 0.
@@ -42,7 +44,7 @@ pub enum CaseFlaw {
 impl CohortCase {
     /// Whether each channel up to the last one has one file.
     ///
-    /// Errors: [`CohortError::Gap`], [`CohortError::TwoFiles`].
+    /// Errors: [`CohortError::Gap`], [`CohortError::NoImage`], [`CohortError::TwoFiles`].
     pub fn check(&self) -> Result<(), CohortError> {
         let case = self.name.clone();
         let found = || {
@@ -58,6 +60,7 @@ impl CohortCase {
                 missing,
                 found: found(),
             }),
+            Some(CaseFlaw::NoImage) => Err(CohortError::NoImage { case }),
             Some(CaseFlaw::TwoFiles { channel }) => Err(CohortError::TwoFiles {
                 case,
                 channel,

@@ -167,6 +167,24 @@ pub struct EngineOptions {
     pub cancel: CancelToken,
 }
 
+impl EngineOptions {
+    /// The same for what an engine that they opened computes `on`, which is used or it is an error.
+    pub(crate) fn bound_to(&self, on: ComputedOn) -> EngineOptions {
+        // The processor is what is left when nothing else can be used.
+        let named = on.device != Device::Cpu;
+        let cuda = match self.cuda.unused_on(on.device).is_empty() {
+            true => self.cuda.clone(),
+            false => CudaOptions::default(),
+        };
+        EngineOptions {
+            device: on.device,
+            precision: if named { on.precision } else { self.precision },
+            cuda,
+            ..self.clone()
+        }
+    }
+}
+
 /// An engine that is ready to run.
 pub struct OpenedEngine {
     /// The engine.

@@ -78,7 +78,7 @@ pub use peak::{Peak, measure_peak, peak_memory_bytes};
 pub use pieces::{Engines, Pieces, PiecesOn};
 pub use predictor::{EachTask, Predictor, WholeModel};
 pub use sample::{Sample, sample_windows};
-pub use statistics::{InputFile, LabelStatistics, STATISTICS_VERSION, Statistics};
+pub use statistics::{InputFile, LabelStatistics, STATISTICS_VERSION, Statistics, recipe_sha256};
 pub use tasks::{TaskChoice, check_tasks, select_tasks};
 pub use tensor::{Tensor, TensorView, TensorViewMut};
 pub use threads::{limit_threads, thread_count};

@@ -209,6 +209,14 @@ pub(crate) fn problem_of_ort(path: &Path) -> std::io::Result<Option<Problem>> {
     probe::problem_of(path, None)
 }
 
+/// For what the complete installations in the cache are, each once.
+pub(crate) fn installed_flavours() -> Vec<Flavour> {
+    let cache = cache_folder();
+    let mut found = cache.as_deref().map(cache::flavours).unwrap_or_default();
+    found.dedup();
+    found
+}
+
 /// The folder this program keeps downloads and tunings in: `UNISEG_CACHE`, else a folder in the
 /// user's cache; none if there is neither.
 pub fn cache_folder() -> Option<PathBuf> {

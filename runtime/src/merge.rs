@@ -227,6 +227,8 @@ mod tests {
                 task_id: task.id,
                 task: task.name.clone(),
                 network: String::new(),
+                recipe_sha256: None,
+                uniseg_version: None,
                 weights_sha256: String::new(),
                 engine: String::new(),
                 device: None,

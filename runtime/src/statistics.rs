@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uniseg_imaging::{Geometry, label_counts};
 use uniseg_onnx::{Manifest, Task};
 
-use crate::{ComputedOn, Device, Precision, WindowOptions};
+use crate::{ComputedOn, Device, Precision, WindowOptions, output::sha256};
 
 /// Version of the JSON layout; rises when a field changes its meaning or goes.
 pub const STATISTICS_VERSION: u32 = 1;
@@ -25,6 +25,12 @@ pub struct Statistics {
     pub network: String,
     /// Digest of the network's weights.
     pub weights_sha256: String,
+    /// What [`recipe_sha256`] gives; absent in records of earlier versions.
+    #[serde(default)]
+    pub recipe_sha256: Option<String>,
+    /// Version of this library; absent in records of earlier versions.
+    #[serde(default)]
+    pub uniseg_version: Option<String>,
     /// Engine that computed it.
     pub engine: String,
     /// Device that it computed on; absent in records of earlier versions.
@@ -97,6 +103,20 @@ pub struct LabelStatistics {
     pub ml: f64,
 }
 
+/// Digest of what an artefact says about a task that decides its labels beside weights: labels,
+/// channels and their normalisation, spacing, patch, and how windows are weighed and mirrored.
+pub fn recipe_sha256(manifest: &Manifest, task: &Task) -> String {
+    let inference = &manifest.inference;
+    let windows = (
+        manifest.network.patch_zyx,
+        inference.gaussian_sigma,
+        &inference.mirror_axes,
+    );
+    let recipe = (&task.labels, &task.channels, task.spacing_zyx_mm, windows);
+    // Numbers and names always become JSON.
+    sha256(&serde_json::to_vec(&recipe).unwrap_or_default())
+}
+
 /// Where a result comes from.
 pub(crate) struct Origin<'a> {
     pub(crate) manifest: &'a Manifest,
@@ -156,6 +176,8 @@ impl Statistics {
             task: task.name.clone(),
             network: manifest.network.name.clone(),
             weights_sha256: manifest.weights_sha256.clone(),
+            recipe_sha256: Some(recipe_sha256(manifest, task)),
+            uniseg_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             engine: engine.to_owned(),
             device: Some(on.device),
             precision: Some(on.precision),
@@ -170,5 +192,26 @@ impl Statistics {
             labels,
             warnings,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::manifest;
+
+    #[test]
+    fn a_recipe_is_another_one_with_another_spacing_but_not_with_another_alias() {
+        let manifest = manifest();
+        let task = &manifest.tasks[0];
+        let recipe = recipe_sha256(&manifest, task);
+        let mut other = task.clone();
+        other.aliases.push("also".to_owned());
+        assert_eq!(recipe_sha256(&manifest, &other), recipe);
+        other.spacing_zyx_mm[0] += 0.5;
+        assert_ne!(recipe_sha256(&manifest, &other), recipe);
+        let mut sharper = manifest.clone();
+        sharper.inference.gaussian_sigma *= 2.0;
+        assert_ne!(recipe_sha256(&sharper, task), recipe);
     }
 }

@@ -1,9 +1,10 @@
 //! `uniseg segment`: one case, or as many as there are.
 
 mod cohort;
+mod groups;
+mod ours;
 mod outputs;
 
-use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -12,16 +13,15 @@ use std::thread;
 use anyhow::{bail, ensure};
 use clap::Args;
 use uniseg_imaging::NiftiHeader;
-use uniseg_imaging::ndarray::Array3;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
-    CancelToken, Case, EngineKind, EngineOptions, Engines, MemoryBound, MemoryUse, Merge,
-    MergedTable, Model, Pieces, PiecesOn, Request, RuntimeError, Segmentation, Shard,
-    WindowOptions, find_cases, fit_memory, group_tasks, select_tasks, write_merged,
+    CancelToken, Case, EngineKind, EngineOptions, Engines, MemoryBound, MemoryUse, Merge, Model,
+    Pieces, PiecesOn, Request, RuntimeError, Segmentation, Shard, WindowOptions, find_cases,
+    fit_memory, select_tasks,
 };
 
-use self::outputs::Outputs;
-use super::{EngineArgs, EngineName, Outcome, task_names};
+use self::{groups::first_group, outputs::Outputs};
+use super::{EngineArgs, EngineName, Outcome};
 use crate::{allocator, interrupt, preview, report};
 
 /// Segment a volume, or many
@@ -112,6 +112,12 @@ pub(super) fn run(command: Segment) -> anyhow::Result<Outcome> {
     command.engine_args.check_batch(command.batch)?;
     allocator::give_back_large_blocks();
     let pieces = Pieces::open(&command.model)?;
+    if command.batch.get() > 1 && !pieces.model().batches() {
+        report::note(
+            "--batch is not used: the model takes one window in a call; `uniseg export \
+             --open-batch` makes one that takes more",
+        );
+    }
     if let [input] = command.images.as_slice()
         && let Some(cases) = find_cases(input, Some(&command.output)).map_err(RuntimeError::from)?
     {
@@ -172,6 +178,9 @@ impl Segment {
         let on = computing.on(self)?;
         let mut fitted = self.fit(&pieces, on, &case, &choice.tasks, options, 0)?;
         let mut merge = self.merge(&choice.tasks, case.geometry().extent.zyx())?;
+        if merge.is_some() {
+            outputs::remove_merged(&self.output)?;
+        }
         let mut engines = computing.open(self, cancel, first_group(&tasks, fitted.1))?;
         if engines.pieces_on() != on {
             // What was planned could not be used.
@@ -180,66 +189,49 @@ impl Segment {
         }
         let (options, together) = fitted;
         let predictor = engines.predictor();
-        let mut failed = 0;
-        let mut groups = VecDeque::from(group_tasks(&tasks, together));
-        while let Some(group) = groups.pop_front() {
-            let probabilities = prepare(&group, &choice.tasks, &outputs)?;
+        let run = &mut |group: &[&Task]| -> anyhow::Result<()> {
+            let probabilities = prepare(group, &choice.tasks, &outputs)?;
             let request = Request {
                 manifest: model.manifest(),
-                tasks: &group,
+                tasks: group,
                 options: &options,
                 cancel,
                 probabilities: &probabilities,
             };
-            let found = case.segment_together(predictor, request, &mut |step| progress.show(step));
-            if let Err(error) = &found
-                && group.len() > 1
-                && !matches!(error, RuntimeError::Preprocess { .. })
-                && !cancel.is_cancelled()
-            {
-                // One of them may be at fault: it must not take the others with it. What they are
-                // prepared from is the same.
-                let reason = error.with_causes();
-                progress.note(&format!("{}: {reason}; one by one", task_names(&group)));
-                groups.extend(group.into_iter().map(|task| vec![task]));
-                continue;
-            }
-            let result = found.map_err(anyhow::Error::from).and_then(|found| {
-                let outputs_of = |segmentation: &Segmentation| {
-                    let of = |task: &&Task| task.id == segmentation.task.id;
-                    outputs.get(tasks.iter().position(of)?)
-                };
-                write_all(&found.segmentations, &outputs_of, case.header())?;
-                for segmentation in &found.segmentations {
-                    if let Some(outputs) = outputs_of(segmentation) {
-                        if let Some(path) = &outputs.preview {
-                            preview::write(path, &case.image(), segmentation)?;
-                        }
-                        progress.finish();
-                        report::result(&table(segmentation, &outputs.labels));
+            let show = &mut |step: uniseg_runtime::Progress<'_>| progress.show(step);
+            let found = case.segment_together(predictor, request, show)?;
+            let outputs_of = |segmentation: &Segmentation| {
+                let of = |task: &&Task| task.id == segmentation.task.id;
+                outputs.get(tasks.iter().position(of)?)
+            };
+            write_all(&found.segmentations, &outputs_of, case.header())?;
+            for segmentation in &found.segmentations {
+                if let Some(outputs) = outputs_of(segmentation) {
+                    if let Some(path) = &outputs.preview {
+                        preview::write(path, &case.image(), segmentation)?;
                     }
-                    if let Some(merge) = &mut merge {
-                        merge.add(segmentation)?;
-                    }
+                    progress.finish();
+                    report::result(&table(segmentation, &outputs.labels));
                 }
-                Ok(())
-            });
-            progress.finish();
-            match result {
-                Ok(()) => {}
-                Err(error) if was_cancelled(&error, cancel) => interrupt::end(),
-                // With one task its error is the command's; with several the others still run.
-                Err(error) if tasks.len() == 1 => return Err(error),
-                Err(error) => {
-                    report::error(&error.context(format!("task {} failed", task_names(&group))));
-                    failed += group.len();
+                if let Some(merge) = &mut merge {
+                    merge.add(segmentation)?;
                 }
             }
+            Ok(())
+        };
+        let failed = groups::run(&tasks, together, cancel, &progress, run);
+        progress.finish();
+        match failed {
+            Some(failed) if failed.tasks < tasks.len() => {
+                report::error(&failed.of(tasks.len()));
+                return Ok(Outcome::CheckFailed);
+            }
+            Some(failed) => return Err(failed.of(tasks.len())),
+            None => {}
         }
-        ensure!(failed == 0, "{failed} of {} tasks failed", tasks.len());
         if let Some(merge) = merge {
             let merged = merge.finish(case.geometry().spacing.voxel_ml());
-            write_merge(&merged, &case, &self.output)?;
+            outputs::write_merge(&merged, case.header(), &self.output)?;
         }
         Ok(Outcome::Done)
     }
@@ -366,12 +358,6 @@ impl Computing {
     }
 }
 
-/// How many tasks run on a window together at first.
-fn first_group(tasks: &[&Task], together: usize) -> usize {
-    let groups = group_tasks(tasks, together);
-    groups.first().map_or(1, Vec::len)
-}
-
 /// Prepares for the results of a group of tasks and says where their probabilities go, if they are
 /// asked for; `outputs` are in the order of `tasks`.
 fn prepare(group: &[&Task], tasks: &[Task], outputs: &[Outputs]) -> anyhow::Result<Vec<PathBuf>> {
@@ -405,22 +391,6 @@ fn write_all<'a>(
             .collect();
         written.into_iter().collect()
     })
-}
-
-/// Whether the work ended because somebody pressed Ctrl-C.
-fn was_cancelled(error: &anyhow::Error, cancel: &CancelToken) -> bool {
-    let cancelled = matches!(error.downcast_ref(), Some(RuntimeError::Cancelled));
-    cancelled && cancel.is_cancelled()
-}
-
-/// Writes a merged map and its table into `folder`.
-fn write_merge(
-    merged: &(Array3<u16>, MergedTable),
-    case: &Case,
-    folder: &Path,
-) -> anyhow::Result<()> {
-    let [map, json] = outputs::merged(folder);
-    Ok(write_merged(merged, case.header(), &map, &json)?)
 }
 
 fn table(segmentation: &Segmentation, labels: &Path) -> String {

@@ -32,8 +32,8 @@ pub(crate) struct Tune {
     /// Devices to try, as in cpu,openvino,cuda:1 [default: all]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     device: Vec<Device>,
-    /// Precisions to try, as in f32,bf16 [default: the model's own, bf16, tf32 on
-    /// CUDA, and f16 on TensorRT]
+    /// Precisions to try, as in f32,bf16 [default: the model's own, bf16, tf32 on CUDA and TensorRT,
+    /// and f16 on TensorRT]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     precision: Vec<Precision>,
     /// Numbers of threads to try [default: all cores, and half of them if they are four or more]
@@ -263,7 +263,7 @@ impl Tune {
             }
             (Device::Cuda(_), Precision::F32) => precisions.push(Precision::Tf32),
             (Device::TensorRt(_), Precision::F32) => {
-                precisions.extend([Precision::F16, Precision::Bf16]);
+                precisions.extend([Precision::Tf32, Precision::F16, Precision::Bf16]);
             }
             _ => {}
         }

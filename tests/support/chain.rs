@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use uniseg_onnx::proto::{
     DataType, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 };
-use uniseg_onnx::{Artefact, IMAGE, LOGITS, TASK, sample};
+use uniseg_onnx::{Artefact, Dim, IMAGE, LOGITS, TASK, sample};
 
 use super::kept;
 
@@ -15,7 +15,25 @@ const CHANNELS: i64 = 16;
 /// A network for the task `blob`, which takes one CT and has two labels: `convolutions` of 3 x 3 x 3
 /// on 16 channels, one after another, then the label.
 pub fn chain(name: &str, convolutions: usize, patch: [usize; 3]) -> PathBuf {
-    let [d, h, w] = patch.map(|size| size as i64);
+    chain_of(name, convolutions, patch, || Dim::from(1))
+}
+
+/// The same, which takes as many windows in a call as there are.
+pub fn open_chain(name: &str, convolutions: usize, patch: [usize; 3]) -> PathBuf {
+    chain_of(name, convolutions, patch, || Dim::from("batch"))
+}
+
+fn chain_of(
+    name: &str,
+    convolutions: usize,
+    patch: [usize; 3],
+    batch: impl Fn() -> Dim,
+) -> PathBuf {
+    let [d, h, w] = patch.map(|size| Dim::from(size as i64));
+    let tensor = |channels: i64| {
+        let channels = Dim::from(channels);
+        [batch(), channels, d.clone(), h.clone(), w.clone()]
+    };
     let convolution = |from: &str, weight: &str, to: &str| {
         NodeProto::new("Conv", [from, weight], [to])
             .attr_ints("kernel_shape", &[3, 3, 3])
@@ -61,14 +79,10 @@ pub fn chain(name: &str, convolutions: usize, patch: [usize; 3]) -> PathBuf {
         node: nodes,
         initializer: weights,
         input: vec![
-            ValueInfoProto::tensor(IMAGE, DataType::Float, [1, 1, d, h, w]),
+            ValueInfoProto::tensor(IMAGE, DataType::Float, tensor(1)),
             ValueInfoProto::tensor(TASK, DataType::Int64, [1]),
         ],
-        output: vec![ValueInfoProto::tensor(
-            LOGITS,
-            DataType::Float,
-            [1, 2, d, h, w],
-        )],
+        output: vec![ValueInfoProto::tensor(LOGITS, DataType::Float, tensor(2))],
         ..GraphProto::default()
     };
     let mut manifest = sample::tiny_manifest();

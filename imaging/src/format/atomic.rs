@@ -62,7 +62,7 @@ impl Unfinished {
         let folder = folder_of(path);
         leftovers::remove_once(folder);
         let mut builder = tempfile::Builder::new();
-        builder.prefix(PREFIX).suffix(SUFFIX);
+        builder.prefix(leftovers::prefix()).suffix(SUFFIX);
         #[cfg(unix)]
         {
             // tempfile's default of 0600 is for secrets; a result is readable as the umask allows.

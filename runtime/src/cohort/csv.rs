@@ -64,16 +64,18 @@ pub(super) fn read(path: &Path) -> Result<Vec<CohortCase>, CohortError> {
             let absent = (0u32..).zip(&channels).find(|(_, file)| file.is_empty());
             let files = channels.iter().filter(|file| !file.is_empty());
             let files: Vec<_> = files.map(|file| folder.join(file)).collect();
-            if files.is_empty() {
-                return Err(wrong(line, "there is no image".to_owned()));
-            }
+            let absent = absent.map(|(channel, _)| CaseFlaw::NoFile { channel });
+            let flaw = match files.is_empty() {
+                true => Some(CaseFlaw::NoImage),
+                false => absent,
+            };
             Ok(CohortCase {
                 name: name.to_owned(),
                 images: files,
                 task: task
                     .map(|at| cell(at).to_owned())
                     .filter(|task| !task.is_empty()),
-                flaw: absent.map(|(channel, _)| CaseFlaw::NoFile { channel }),
+                flaw,
             })
         })
         .collect()

@@ -70,6 +70,12 @@ pub enum CohortError {
         /// Names of the files that are there.
         found: Vec<String>,
     },
+    /// A table names no image of a case.
+    #[error("case {case} has no image: its cells are empty")]
+    NoImage {
+        /// Name of the case.
+        case: String,
+    },
     /// More than one file could be a channel of a case.
     #[error("case {case} has more than one file of channel _{channel:04}: {}", found.join(", "))]
     TwoFiles {

@@ -157,13 +157,18 @@ fn a_table_names_cases_images_and_tasks() {
     assert_eq!(cases[0].images, [folder.path().join("a,b.nii")]);
     assert_eq!(cases[0].task.as_deref(), Some("liver"));
     assert_eq!((cases[1].images.len(), &cases[1].task), (2, &None));
+    // A case without an image fails by itself; the others are segmented.
+    fs::write(&path, "case,image\none,\ntwo,b.nii").unwrap();
+    let cases = find_cases(&path, None).unwrap().unwrap();
+    let said = cases[0].check().unwrap_err().to_string();
+    assert!(said.contains("case one has no image"), "{said}");
+    cases[1].check().unwrap();
     for (text, said) in [
         ("", "must name the columns"),
         ("case,task\na,b", "must name the columns"),
         ("name,image\na,b", "must name the columns"),
         ("case,image\na", "line 2 of"),
         ("case,image\n\n../a,b", "line 3 of"),
-        ("case,image\na,", "there is no image"),
         ("case,image\na,\"b", "a quote is not closed"),
         ("case,image\na,b\na,c", "has two cases called \"a\""),
     ] {

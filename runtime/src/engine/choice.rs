@@ -1,11 +1,17 @@
 //! What is computed on what: the user's wishes, and where they leave it open what was remembered.
 
-use std::{num::NonZeroUsize, path::Path};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
 use super::{CudaOptions, EngineOptions};
 use crate::{
-    Device, LibraryError, Machine, Model, OrtLibrary, Precision, Tuned, Tunings, cache_folder,
-    find_ort_for, library::incomplete_around, threads::thread_count,
+    Device, Flavour, LibraryError, LibrarySource, Machine, Model, OrtLibrary, Precision, Tuned,
+    Tunings, cache_folder, find_ort_for,
+    library::{incomplete_around, installed_flavours},
+    output::sha256,
+    threads::thread_count,
 };
 
 /// What a session is opened with.
@@ -16,7 +22,7 @@ pub(super) struct Choice {
     pub(super) threads: usize,
     pub(super) cuda: CudaOptions,
     /// The library, where it was named or is remembered.
-    library: Option<std::path::PathBuf>,
+    library: Option<PathBuf>,
     /// What the user should know.
     pub(super) note: Option<String>,
 }
@@ -65,7 +71,7 @@ impl Choice {
         choice.note = note;
         if matches!(choice.device, Device::TensorRt(_)) && choice.cuda.engine_cache.is_none() {
             // Without it every start would compile for minutes.
-            choice.cuda.engine_cache = cache_folder().map(|cache| cache.join("tensorrt"));
+            choice.cuda.engine_cache = cache_folder().map(|cache| engines_of(&cache, model));
         }
         choice
     }
@@ -102,6 +108,32 @@ impl Choice {
         find_ort_for(self.device.flavour(), self.library.as_deref())
     }
 
+    /// That nothing was measured, if the device was left open and there is more than `library`'s, the
+    /// one that is taken.
+    pub(super) fn untuned(&self, library: &OrtLibrary) -> Option<String> {
+        let found = matches!(library.source(), LibrarySource::Cache);
+        if self.device != Device::Auto || !found {
+            return None;
+        }
+        let device = self.device_in(library);
+        let others: Vec<&str> = installed_flavours()
+            .into_iter()
+            .filter(|flavour| *flavour != device.flavour())
+            .map(|flavour| match flavour {
+                Flavour::Cpu => "the plain package",
+                Flavour::OpenVino => "openvino",
+                Flavour::Cuda => "cuda",
+            })
+            .collect();
+        (!others.is_empty()).then(|| {
+            format!(
+                "{} is installed, too: `uniseg tune MODEL` finds what is fastest here, and it is \
+                 taken from then on; using {device}",
+                others.join(" and ")
+            )
+        })
+    }
+
     /// The device to compute on: if none was chosen, the one that the library is built for.
     pub(super) fn device_in(&self, library: &OrtLibrary) -> Device {
         match self.device {
@@ -109,6 +141,16 @@ impl Choice {
             named => named,
         }
     }
+}
+
+/// The folder of TensorRT's engines for this very file. ONNX Runtime names them by the graph's
+/// names and shapes alone: another network of the same shape, a second fold for instance, would be
+/// computed with the first one's weights.
+fn engines_of(cache: &Path, model: &Model) -> PathBuf {
+    let digest = sha256(model.bytes());
+    cache
+        .join("tensorrt")
+        .join(digest.get(..32).unwrap_or(&digest))
 }
 
 /// The fastest remembered row that fits what was asked for and whose library is `there`.
@@ -172,6 +214,7 @@ fn same_file(a: &Path, b: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::graphs::whole_artefact;
 
     fn row(device: Device, precision: Precision, threads: usize, median_ms: f64) -> Tuned {
         Tuned {
@@ -233,6 +276,18 @@ mod tests {
         // The libraries are gone.
         let (device, precision, _) = chosen(auto(), false);
         assert_eq!((device, precision), (Device::Auto, Precision::Auto));
+    }
+
+    #[test]
+    fn networks_of_one_shape_do_not_share_engines() {
+        let one = Model::from(whole_artefact());
+        let folder = |model: &Model| engines_of(Path::new("cache"), model);
+        let mut bytes = one.bytes().to_vec();
+        bytes.extend([0]);
+        let other = one.with_graph(bytes.into());
+        assert_eq!(folder(&one), folder(&one));
+        assert_ne!(folder(&one), folder(&other));
+        assert!(folder(&one).starts_with("cache/tensorrt"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::{
 use binding::{Bound, Memory};
 use library::{Loaded, load};
 pub(super) use library::{loaded, version_of};
-use open::session;
+use open::{available, session};
 use stop::Stop;
 pub(super) use values::Outputs;
 use values::{compute, copies, tensors, view_mut};
@@ -99,6 +99,10 @@ pub(super) fn open(model: &Model, options: &EngineOptions) -> Result<Opened, Run
     };
     let device = choice.device_in(&library);
     let opened = choice.open_on(device, &loaded, model, options);
+    let opened = match choice.untuned(&library) {
+        Some(note) => opened.map(|opened| opened.with_note(note)),
+        None => opened,
+    };
     match opened {
         // Nobody asked for more than the processor.
         Err(error) if choice.device == Device::Auto && device != Device::Cpu => {
@@ -117,12 +121,14 @@ impl Choice {
         model: &Model,
         options: &EngineOptions,
     ) -> Result<Opened, RuntimeError> {
+        available(loaded, device)?;
         let precision = providers::precision(device, self.precision, model.stored_precision())?;
+        let cuda = self.cuda.with_folder_for(precision);
         let request = Request {
             device,
             precision,
             threads: self.threads,
-            cuda: &self.cuda,
+            cuda: &cuda,
         };
         let name = match (device, precision) {
             (_, Precision::F32) => format!("{NAME} {} ({device})", loaded.version),

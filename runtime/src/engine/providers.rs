@@ -8,7 +8,7 @@ mod cuda;
 mod openvino;
 mod tensorrt;
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use crate::{Device, Precision, RuntimeError, device::ConvSearch};
 
@@ -38,6 +38,17 @@ pub struct CudaOptions {
 }
 
 impl CudaOptions {
+    /// The same with the folder of TensorRT's engines for this precision, which is made, since
+    /// ONNX Runtime makes no folders within folders. Where it cannot be made no engine is kept.
+    pub(super) fn with_folder_for(&self, precision: Precision) -> CudaOptions {
+        let of_precision = |folder: &PathBuf| folder.join(precision.to_string());
+        let folder = self.engine_cache.as_ref().map(of_precision);
+        CudaOptions {
+            engine_cache: folder.filter(|folder| fs::create_dir_all(folder).is_ok()),
+            ..self.clone()
+        }
+    }
+
     /// What was asked for and means nothing on `device`, by the names of the command line.
     pub(super) fn unused_on(&self, device: Device) -> Vec<&'static str> {
         let cuda = matches!(device, Device::Cuda(_));
@@ -123,10 +134,38 @@ pub(super) fn precision(
     asked: Precision,
     stored: Precision,
 ) -> Result<Precision, RuntimeError> {
-    if asked == Precision::Auto || asked == stored {
+    let forbidden = std::env::var_os(TF32_OVERRIDE).is_some_and(|value| value == "0");
+    precision_where(device, asked, stored, forbidden)
+}
+
+/// NVIDIA's own variable, for a whole process: 0 forbids TensorFloat-32 in every library.
+const TF32_OVERRIDE: &str = "NVIDIA_TF32_OVERRIDE";
+
+/// The same where NVIDIA's libraries are `forbidden` to compute f32 in TensorFloat-32. ONNX Runtime
+/// gives TensorRT no option of its own for that: it takes TensorFloat-32 for f32 unless forbidden.
+fn precision_where(
+    device: Device,
+    asked: Precision,
+    stored: Precision,
+    forbidden: bool,
+) -> Result<Precision, RuntimeError> {
+    let on_tensorrt = matches!(device, Device::TensorRt(_)) && stored == Precision::F32;
+    if on_tensorrt && asked == Precision::Auto && !forbidden {
+        return Ok(Precision::Tf32);
+    }
+    let f32_on_tensorrt = on_tensorrt && asked == Precision::F32 && !forbidden;
+    if (asked == Precision::Auto || asked == stored) && !f32_on_tensorrt {
         return Ok(stored);
     }
     let reason = match (asked, device, stored) {
+        (Precision::F32, Device::TensorRt(_), Precision::F32) => format!(
+            "it computes f32 in TensorFloat-32 unless {TF32_OVERRIDE}=0 stands in the environment: \
+             set that, or ask for tf32"
+        ),
+        (Precision::Tf32, Device::TensorRt(_), Precision::F32) if forbidden => {
+            format!("{TF32_OVERRIDE}=0 stands in the environment")
+        }
+        (Precision::Tf32, Device::TensorRt(_), Precision::F32) => return Ok(asked),
         // These convert f32 weights themselves; OpenVINO also what int8 leaves in f32.
         (Precision::Bf16, Device::OpenVino, Precision::F32 | Precision::Int8)
         | (Precision::Bf16 | Precision::F16, Device::TensorRt(_), Precision::F32) => {
@@ -134,7 +173,7 @@ pub(super) fn precision(
         }
         (Precision::Tf32, Device::Cuda(_), Precision::F32) => return Ok(asked),
         (Precision::Tf32, _, Precision::F32) => {
-            "TensorFloat-32 is what --device cuda can make of it".to_owned()
+            "TensorFloat-32 is what --device cuda and tensorrt can make of it".to_owned()
         }
         (Precision::Tf32, _, stored) => {
             format!("TensorFloat-32 is for f32 weights, and the artefact's are {stored}")
@@ -189,9 +228,23 @@ mod tests {
         assert_eq!(
             tf32(Device::OpenVino, Precision::F32).unwrap_err(),
             "the device openvino cannot compute this artefact in tf32: TensorFloat-32 is what \
-             --device cuda can make of it"
+             --device cuda and tensorrt can make of it"
         );
         assert!(tf32(Device::Cuda(0), Precision::F16).is_err());
+        // TensorRT rounds to TensorFloat-32 unless the environment forbids it, and that is said.
+        let tensorrt = |asked, forbidden| {
+            precision_where(Device::TensorRt(0), asked, Precision::F32, forbidden)
+                .map_err(|error| error.to_string())
+                .map(|precision| precision.to_string())
+        };
+        assert_eq!(tensorrt(Precision::Auto, false).as_deref(), Ok("tf32"));
+        assert_eq!(tensorrt(Precision::Tf32, false).as_deref(), Ok("tf32"));
+        assert_eq!(tensorrt(Precision::Auto, true).as_deref(), Ok("f32"));
+        assert_eq!(tensorrt(Precision::F32, true).as_deref(), Ok("f32"));
+        assert_eq!(tensorrt(Precision::F16, false).as_deref(), Ok("f16"));
+        let refused = tensorrt(Precision::F32, false).unwrap_err();
+        assert!(refused.contains("NVIDIA_TF32_OVERRIDE=0"), "{refused}");
+        assert!(tensorrt(Precision::Tf32, true).is_err());
         // Bytes stay bytes; the rest is computed in bf16.
         assert_eq!(
             said(Device::OpenVino, Precision::Bf16, Precision::Int8).as_deref(),

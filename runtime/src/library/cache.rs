@@ -19,7 +19,7 @@ use super::{
     Flavour, LibraryError,
     digest::sha256_of,
     pins::flavour_of_package,
-    probe::{libraries_in, numbers},
+    probe::{flavour_of, libraries_in, numbers},
 };
 
 const RECORD: &str = "installed.json";
@@ -197,6 +197,16 @@ pub(super) enum Installation {
         flavour: Flavour,
         damage: InstallDamage,
     },
+}
+
+/// For what the complete installations are, in the order of [`installations`].
+pub(super) fn flavours(cache: &Path) -> Vec<Flavour> {
+    let complete = |installation| match installation {
+        Installation::Complete(library) => Some(flavour_of(&library)),
+        Installation::Damaged { .. } => None,
+    };
+    let all = installations(cache);
+    all.into_iter().filter_map(complete).collect()
 }
 
 /// All installations: the plain package first, since it computes on any machine, then the others by

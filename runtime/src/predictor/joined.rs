@@ -36,12 +36,17 @@ impl JoinedModel {
         options: &EngineOptions,
         tasks: usize,
     ) -> Result<(JoinedModel, Option<String>), RuntimeError> {
-        let options = options.clone();
-        JoinedModel::opened(
+        let first = options.clone();
+        let (mut joined, note) = JoinedModel::opened(
             model,
             tasks,
-            Box::new(move |graph| open_engine(graph, &options)),
-        )
+            Box::new(move |graph| open_engine(graph, &first)),
+        )?;
+        // For another number of tasks it is opened on the same, or not at all: a case's results say
+        // what they were computed on.
+        let again = options.bound_to(joined.on);
+        joined.opener = Box::new(move |graph| open_engine(graph, &again));
+        Ok((joined, note))
     }
 
     fn opened(

@@ -15,7 +15,7 @@ use super::super::RunArgs;
 use crate::report;
 
 /// Of all work and weights, what int8 leaves in float unless another share is named.
-const FLOAT_SHARE: f64 = 0.1;
+const FLOAT_SHARE: f64 = 0.2;
 
 /// In which numbers a model computes, and on what that is measured.
 #[derive(Args)]
@@ -37,7 +37,7 @@ pub(super) struct PrecisionArgs {
     /// tried in bytes alone, and those that disturb the result most for what they cost stay in
     /// float until the share is used up. It takes one to four windows for each layer:
     /// minutes for a large network. 0 tries nothing
-    /// [default: 0.1]
+    /// [default: 0.2]
     #[arg(long, value_name = "S")]
     float_share: Option<Share>,
     /// Images to compare the result with f32 on, besides those of --calibrate

@@ -12,12 +12,12 @@ use uniseg_imaging::ndarray::Array3;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
     CancelToken, Case, CohortCase, Engines, Merge, MergedTable, Model, Pieces, Request,
-    RuntimeError, Segmentation, WindowOptions, check_tasks, group_tasks, select_tasks,
-    write_merged,
+    RuntimeError, Segmentation, WindowOptions, check_tasks, select_tasks,
 };
 
+use super::groups::{self, first_group, was_cancelled};
 use super::outputs::{self, Finished, Outputs, all_paths, refuse_file_name, refuse_twins};
-use super::{Computing, Outcome, Segment, first_group, prepare, was_cancelled};
+use super::{Computing, Outcome, Segment, prepare};
 use crate::{atomic, interrupt, report};
 
 /// Cases, and label maps, that wait for the next stage: each stage is one ahead and no more.
@@ -237,6 +237,12 @@ fn job(
             path.display()
         );
     }
+    if !command.again {
+        job.outputs.iter().try_for_each(Outputs::check_ours)?;
+        if command.merge {
+            outputs::check_merged_ours(&job.folder(command))?;
+        }
+    }
     for (task, outputs) in job.tasks.iter().zip(&job.outputs) {
         let other = outputs.record().filter(|found| found.task != task.name);
         if let Some(other) = other.filter(|_| !command.again) {
@@ -320,12 +326,15 @@ fn pipeline(
                 let (options, together) =
                     command.fit(pieces, on, &case, &job.tasks, *options, waiting)?;
                 let mut merge = command.merge(&job.tasks, case.geometry().extent.zyx())?;
+                if merge.is_some() {
+                    outputs::remove_merged(&job.folder(command))?;
+                }
                 let tasks: Vec<&Task> = job.tasks.iter().collect();
-                for group in group_tasks(&tasks, together) {
-                    let probabilities = prepare(&group, &job.tasks, &job.outputs)?;
+                let run = &mut |group: &[&Task]| -> anyhow::Result<()> {
+                    let probabilities = prepare(group, &job.tasks, &job.outputs)?;
                     let request = Request {
                         manifest: model.manifest(),
-                        tasks: &group,
+                        tasks: group,
                         options: &options,
                         cancel: &cancel,
                         probabilities: &probabilities,
@@ -344,6 +353,10 @@ fn pipeline(
                         let message = Message::Task(Box::new(segmentation), header, index, place);
                         finished.send(message).context("the writing thread ended")?;
                     }
+                    Ok(())
+                };
+                if let Some(failed) = groups::run(&tasks, together, &cancel, &progress, run) {
+                    return Err(failed.of(tasks.len()));
                 }
                 if let Some(merge) = merge {
                     let merged = merge.finish(case.geometry().spacing.voxel_ml());
@@ -411,12 +424,8 @@ fn write_all(command: &Segment, jobs: &[Job], messages: &Receiver<Message>) -> V
                 trouble = trouble.or(written.and_then(Result::err));
             }
             Message::Merged(merged, header, index) => {
-                let written = jobs.get(index).map(|job| {
-                    let folder = job.folder(command);
-                    atomic::make_folder(&folder)?;
-                    let [map, json] = outputs::merged(&folder);
-                    Ok(write_merged(&merged, &header, &map, &json)?)
-                });
+                let folder = jobs.get(index).map(|job| job.folder(command));
+                let written = folder.map(|to| outputs::write_merge(&merged, &header, &to));
                 trouble = trouble.or(written.and_then(Result::err));
             }
             Message::End(index, error, seconds) => {

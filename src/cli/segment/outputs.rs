@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use uniseg_imaging::NiftiHeader;
+use uniseg_imaging::ndarray::Array3;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
     ComputedOn, InputFile, MergedTable, Model, Segmentation, Statistics, WindowOptions, nifti_stem,
-    write_labels, write_statistics,
+    recipe_sha256, write_labels, write_merged, write_statistics,
 };
 
 use super::super::check_folder_of;
-use super::Segment;
+use super::{Segment, ours};
 use crate::atomic;
 
 /// Where the files of one task go.
@@ -105,6 +106,13 @@ impl Segment {
         let paths = || all_paths(&outputs, &merged);
         paths().try_for_each(|path| self.check(path))?;
         refuse_twins(paths())?;
+        // A file that was named is meant; what lies in a folder may be somebody else's.
+        if statistics_of(&self.output).is_none() && !self.again {
+            outputs.iter().try_for_each(Outputs::check_ours)?;
+            if self.merge {
+                check_merged_ours(&self.output)?;
+            }
+        }
         Ok(outputs)
     }
 
@@ -207,6 +215,9 @@ impl Outputs {
                 .as_ref()
                 .is_none_or(|path| found.probabilities && path.is_file())
             && found.weights_sha256 == model.manifest().weights_sha256
+            // Records of earlier versions do not say.
+            && (found.recipe_sha256.is_none()
+                || found.recipe_sha256 == Some(recipe_sha256(model.manifest(), task)))
             && found.task == task.name
             && names.eq(found.inputs.iter().cloned())
             // Records of earlier versions do not say.
@@ -221,8 +232,14 @@ impl Outputs {
 
     /// What an earlier run wrote about the labels that are there.
     pub(super) fn record(&self) -> Option<Statistics> {
-        let bytes = std::fs::read(&self.statistics).ok()?;
-        serde_json::from_slice(&bytes).ok()
+        ours::read(&self.statistics)
+    }
+
+    /// Refuses to replace files that no record calls results of this program: they may be a data
+    /// set's own labels.
+    pub(super) fn check_ours(&self) -> anyhow::Result<()> {
+        let results = [Some(&self.labels), self.probabilities.as_ref()];
+        ours::check::<Statistics>(results.into_iter().flatten(), &self.statistics)
     }
 
     /// Prepares for probabilities, which are written while the network runs: their folder is made,
@@ -230,7 +247,7 @@ impl Outputs {
     pub(super) fn begin(&self) -> anyhow::Result<()> {
         if let Some(probabilities) = &self.probabilities {
             make_folder_of(&self.labels)?;
-            remove(&self.statistics)?;
+            ours::begin(&self.statistics)?;
             remove(probabilities)?;
         }
         Ok(())
@@ -263,8 +280,15 @@ impl Outputs {
                 remove(&path)?;
             }
         }
-        remove(&self.statistics)?;
-        write_labels(segmentation, like, &self.labels)?;
+        let known = self.statistics.exists();
+        ours::begin(&self.statistics)?;
+        if let Err(error) = write_labels(segmentation, like, &self.labels) {
+            // Nothing was written, and nothing says that something was.
+            if !known {
+                remove(&self.statistics)?;
+            }
+            return Err(error.into());
+        }
         write_statistics(&segmentation.statistics, &self.statistics)?;
         Ok(())
     }
@@ -282,6 +306,32 @@ fn remove(path: &Path) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Removes a merged map that an earlier run made in `folder`: it was made of other label maps than
+/// those that are written now.
+pub(super) fn remove_merged(folder: &Path) -> anyhow::Result<()> {
+    let [map, json] = merged(folder);
+    remove(&map)?;
+    remove(&json)
+}
+
+/// Refuses to replace a merged map in `folder` that this program did not make.
+pub(super) fn check_merged_ours(folder: &Path) -> anyhow::Result<()> {
+    let [map, json] = merged(folder);
+    ours::check::<MergedTable>([&map], &json)
+}
+
+/// Writes a merged map and its table into `folder`.
+pub(super) fn write_merge(
+    merged_map: &(Array3<u16>, MergedTable),
+    like: &NiftiHeader,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    atomic::make_folder(folder)?;
+    let [map, json] = merged(folder);
+    ours::begin(&json)?;
+    Ok(write_merged(merged_map, like, &map, &json)?)
 }
 
 /// A merged label map in `folder`, and the table of its values.

@@ -35,7 +35,6 @@ pub(super) fn session(
     request: &Request<'_>,
     options: &EngineOptions,
 ) -> Result<Opened, RuntimeError> {
-    available(loaded, request.device)?;
     let plain = Graph {
         bytes: bytes.clone(),
         own_norm: None,
@@ -132,7 +131,7 @@ const STRICT: &str = "fallback to CPU EP has been explicitly disabled";
 
 /// Checks that the library was built with the device's provider, and that nothing of that is cut
 /// short, which would end the process when it is loaded.
-fn available(loaded: &Loaded, device: Device) -> Result<(), RuntimeError> {
+pub(super) fn available(loaded: &Loaded, device: Device) -> Result<(), RuntimeError> {
     let there = match device {
         Device::Auto | Device::Cpu => Ok(true),
         Device::OpenVino => ep::OpenVINO::is_available(),

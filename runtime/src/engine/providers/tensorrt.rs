@@ -5,7 +5,10 @@ use crate::Precision;
 
 /// The artefact's shapes are fixed, so TensorRT compiles one engine and no profile of shapes is
 /// given. It takes minutes, so the engine is kept where `engine_cache` says: under a name that
-/// TensorRT makes from the graph, the GPU and its own version.
+/// ONNX Runtime makes from the names in the graph, the GPU and the versions, but not from weights,
+/// so that the folder must be one network's own.
+///
+/// There is no option for TensorFloat-32: [`super::precision`] says what TensorRT does with f32.
 pub(super) fn options(request: &Request<'_>, index: u32) -> Options {
     let switch = |on: bool| u8::from(on).to_string();
     let mut options = vec![
@@ -75,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn f32_is_not_rounded_and_nothing_is_kept_without_a_folder() {
+    fn f32_does_not_become_f16_and_nothing_is_kept_without_a_folder() {
         let found = map(Precision::F32, &CudaOptions::default());
         assert!(found.contains(&("trt_fp16_enable", "0".to_owned())));
         assert!(found.contains(&("trt_engine_cache_enable", "0".to_owned())));
