@@ -2,6 +2,7 @@
 //! what is tuned is remembered; what is broken is said.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -33,6 +34,64 @@ fn a_device_that_the_library_does_not_have_is_an_error_with_a_remedy() {
         let remedy = format!("uniseg runtime install {remedy}");
         said.refuses(&["is not available", "is built without", provider, &remedy]);
     }
+}
+
+/// With nothing tuned, and more than one package installed, nobody has said what is fastest.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn what_was_never_measured_is_said_once_there_is_a_choice() {
+    use uniseg_imaging::ndarray::Array3;
+    use uniseg_imaging::{Extent, Geometry, SpacingMm, Volume, write_image};
+    use uniseg_runtime::{Flavour, cache_folder, install_ort};
+
+    ort::openvino_library();
+    install_ort(Flavour::Cpu, &mut |_| {}).unwrap();
+    // The same packages in a cache in which nothing is remembered.
+    let cache = tempfile::tempdir().unwrap();
+    let installed = cache_folder().unwrap().join("onnxruntime");
+    std::os::unix::fs::symlink(installed, cache.path().join("onnxruntime")).unwrap();
+    let spacing = SpacingMm::from_zyx([3.0, 1.5, 1.5]).unwrap();
+    let geometry = Geometry::axis_aligned(Extent::from_zyx([4, 5, 6]), spacing);
+    let volume = Volume::new(Array3::from_elem((4, 5, 6), 7.0), geometry).unwrap();
+    let image = cache.path().join("ct.nii");
+    write_image(&image, &volume).unwrap();
+    let segment = |more: &[&str]| {
+        let said = run(Command::new(PROGRAM)
+            .args([Path::new("segment"), artefacts::tiny(), &image])
+            .args(["--task", "blob", "-o"])
+            .arg(cache.path().join("labels.nii"))
+            .args(more)
+            .env("UNISEG_CACHE", cache.path())
+            .env_remove("ORT_DYLIB_PATH"));
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        said.stderr
+    };
+    let said = segment(&[]);
+    let note = "openvino is installed, too: `uniseg tune MODEL`";
+    assert!(said.contains(note), "{said}");
+    let said = segment(&["--device", "cpu"]);
+    assert!(!said.contains("uniseg tune"), "{said}");
+}
+
+#[test]
+fn a_batch_that_the_model_does_not_take_is_said() {
+    let model = artefacts::tiny().to_str().unwrap();
+    let arguments = [
+        "segment",
+        model,
+        "nowhere.nii",
+        "--task",
+        "blob",
+        "-o",
+        "x.nii",
+    ];
+    let said = |batch| {
+        let run = uniseg(arguments.iter().chain(&["--batch", batch]));
+        assert_eq!(run.code, Some(2), "there is no image: {}", run.stderr);
+        run.stderr
+    };
+    assert!(said("8").contains("--batch is not used"), "{}", said("8"));
+    assert!(!said("1").contains("--batch"), "{}", said("1"));
 }
 
 #[test]

@@ -187,6 +187,7 @@ fn the_estimate_holds(options: EngineOptions, name: &str, most: f64) {
         together: 1,
         merged: false,
         waiting: 0,
+        preview: false,
     };
     let estimate = MemoryEstimate::of(&work, &case);
     let output = folder.path().join("labels.nii.gz");

@@ -75,6 +75,8 @@ pub struct MemoryUse<'a> {
     pub merged: bool,
     /// Label maps that wait to be written, or are written, while the next ones are made.
     pub waiting: usize,
+    /// Whether a picture is drawn of each.
+    pub preview: bool,
 }
 
 /// What a case takes, in bytes.
@@ -96,6 +98,8 @@ pub struct MemoryEstimate {
     /// Reading the weights, while that lasts, and what is there beside them; of a pair, of both
     /// halves.
     pub opening: u64,
+    /// The first image in 32 bits, while a picture is drawn of it.
+    pub preview: u64,
     /// What is kept of the weights; of a pair, of both halves.
     pub weights: u64,
     /// One call of the network; of a pair, of the half that needs more, or of both where each half
@@ -151,6 +155,10 @@ impl MemoryEstimate {
         let encoder = work.pieces.encoder();
         let encoder = encoder.map(|encoder| Running::of(encoder, work.on.encoder, 1));
         let labels = LABEL * voxels * most;
+        if work.options.fast {
+            // The look at half the resolution: an image of an eighth, its sums, and where to go.
+            prepared += prepared / 4;
+        }
         // For a group of another size one file is opened again, beside what its windows need.
         let beside = match at_once > 1 && least < most {
             true => sums + labels,
@@ -163,6 +171,7 @@ impl MemoryEstimate {
             sums,
             labels,
             done: LABEL * voxels * (work.waiting as u64 + u64::from(work.merged)),
+            preview: u64::from(work.preview) * FLOAT * voxels,
             opening: opening(&main, encoder.as_ref()) + beside,
             weights: main.weights() + encoder.as_ref().map_or(0, Running::weights),
             network: network(&main, encoder.as_ref(), work.options.batch.get() as u64),
@@ -175,7 +184,8 @@ impl MemoryEstimate {
         let opening = always + self.opening;
         let preparing = always + self.weights + self.resampling;
         let running = always + self.weights + self.sums + self.labels + self.network;
-        opening.max(preparing).max(running)
+        // Engines keep what a window takes.
+        opening.max(preparing).max(running + self.preview)
     }
 }
 
@@ -357,6 +367,7 @@ mod tests {
             together: 1,
             merged: false,
             waiting: 0,
+            preview: false,
         }
     }
 
@@ -422,6 +433,12 @@ mod tests {
             ..one
         };
         assert_eq!(MemoryEstimate::of(&merged, &case).done, alone.labels);
+        let drawn = MemoryUse {
+            preview: true,
+            ..one
+        };
+        let picture = MemoryEstimate::of(&drawn, &case).peak() - alone.peak();
+        assert_eq!(picture, 4 * 20 * 400, "the image in 32 bits");
         // Within a byte less than three need, two run together.
         let bound = MemoryBound(together.peak() - 1);
         assert_eq!(fit_memory(bound, three, &case).unwrap().together, 2);

@@ -272,6 +272,7 @@ impl Segment {
             together,
             merged: self.merge,
             waiting,
+            preview: self.preview.is_some(),
         };
         let fitted = fit_memory(bound, work, case)?;
         if fitted.options.batch < options.batch {

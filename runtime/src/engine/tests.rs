@@ -9,6 +9,35 @@ use uniseg_onnx::{
 };
 
 use super::*;
+
+#[test]
+fn an_engine_that_is_opened_again_computes_on_the_same_or_fails() {
+    let on = |device, precision| ComputedOn { device, precision };
+    let open = EngineOptions {
+        cuda: CudaOptions {
+            graph: Some(true),
+            ..CudaOptions::default()
+        },
+        ..EngineOptions::default()
+    };
+    let again = open.bound_to(on(Device::OpenVino, Precision::Bf16));
+    assert_eq!(
+        (again.device, again.precision),
+        (Device::OpenVino, Precision::Bf16)
+    );
+    // What only a GPU can do was noted the first time; now it would be an error.
+    assert_eq!(again.cuda, CudaOptions::default());
+    let again = open.bound_to(on(Device::Cuda(1), Precision::Tf32));
+    assert_eq!(
+        (again.device, again.cuda),
+        (Device::Cuda(1), open.cuda.clone())
+    );
+    let again = open.bound_to(on(Device::Cpu, Precision::F32));
+    assert_eq!(
+        (again.device, again.precision),
+        (Device::Cpu, Precision::Auto)
+    );
+}
 use crate::{compare, find_ort, forward};
 
 fn options(kind: EngineKind) -> EngineOptions {
