@@ -231,15 +231,32 @@ fn no_source_is_too_long_for_a_head() {
 /// Every `path/like/this.rs` or `folder/` in backticks in a document is there.
 #[test]
 fn documents_name_only_what_exists() {
-    for document in ["ARCHITECTURE.md", "README.md", "export/README.md"] {
-        let path = PathBuf::from(ROOT).join(document);
-        let Ok(text) = fs::read_to_string(&path) else {
-            continue;
-        };
+    let root = PathBuf::from(ROOT);
+    let mut documents: Vec<PathBuf> = ["ARCHITECTURE.md", "README.md", "export/README.md"]
+        .iter()
+        .map(|name| root.join(name))
+        .collect();
+    for folder in ["docs", "benches"] {
+        let entries = fs::read_dir(root.join(folder)).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        documents.extend(paths.filter(|path| path.extension().is_some_and(|end| end == "md")));
+    }
+    assert!(documents.len() > 10, "{documents:?}");
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        let shown = document.display();
         let quoted = text.split('`').skip(1).step_by(2);
         for name in quoted.filter(|word| looks_like_a_path(word)) {
-            let exists = PathBuf::from(ROOT).join(name).exists();
-            assert!(exists, "{document} names {name}, which does not exist");
+            assert!(root.join(name).exists(), "{shown} names {name}");
+        }
+        let links = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
+            let file = link.split('#').next().unwrap_or_default();
+            let folder = document.parent().unwrap();
+            assert!(folder.join(file).exists(), "{shown} links to {file}");
         }
     }
 }

@@ -178,9 +178,6 @@ impl Segment {
         let on = computing.on(self)?;
         let mut fitted = self.fit(&pieces, on, &case, &choice.tasks, options, 0)?;
         let mut merge = self.merge(&choice.tasks, case.geometry().extent.zyx())?;
-        if merge.is_some() {
-            outputs::remove_merged(&self.output)?;
-        }
         let mut engines = computing.open(self, cancel, first_group(&tasks, fitted.1))?;
         if engines.pieces_on() != on {
             // What was planned could not be used.
@@ -204,6 +201,9 @@ impl Segment {
                 let of = |task: &&Task| task.id == segmentation.task.id;
                 outputs.get(tasks.iter().position(of)?)
             };
+            if merge.is_some() {
+                outputs::remove_merged(&self.output)?;
+            }
             write_all(&found.segmentations, &outputs_of, case.header())?;
             for segmentation in &found.segmentations {
                 if let Some(outputs) = outputs_of(segmentation) {

@@ -326,9 +326,6 @@ fn pipeline(
                 let (options, together) =
                     command.fit(pieces, on, &case, &job.tasks, *options, waiting)?;
                 let mut merge = command.merge(&job.tasks, case.geometry().extent.zyx())?;
-                if merge.is_some() {
-                    outputs::remove_merged(&job.folder(command))?;
-                }
                 let tasks: Vec<&Task> = job.tasks.iter().collect();
                 let run = &mut |group: &[&Task]| -> anyhow::Result<()> {
                     let probabilities = prepare(group, &job.tasks, &job.outputs)?;
@@ -341,6 +338,9 @@ fn pipeline(
                     };
                     let show = &mut |step: uniseg_runtime::Progress<'_>| progress.show(step);
                     let found = case.segment_together(predictor, request, show)?;
+                    if merge.is_some() {
+                        outputs::remove_merged(&job.folder(command))?;
+                    }
                     for segmentation in found.segmentations {
                         if let Some(merge) = &mut merge {
                             merge.add(&segmentation)?;
