@@ -41,7 +41,7 @@ use uniseg_runtime::{ConvSearch, CudaOptions, Device, EngineKind, EngineOptions,
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 done, 1 a check or some of many cases failed, 2 could not run (a device that \
+    after_help = "Exit codes: 0 done, 1 a check, or some of many cases or tasks, failed, 2 could not run (a device that \
     was named and is not there included), 130 stopped by Ctrl-C, 143 by \
     SIGTERM.\n\
     Try `uniseg demo` first: it trains a small model on synthetic patients and shows what it does."

@@ -215,7 +215,8 @@ fn ctrl_c_ends_the_process_while_openvino_is_within_a_window() {
 }
 
 /// Sixteen windows in a call need some 800 MB beside what the libraries map. How much that is depends
-/// on the machine, so that the bound falls until it is felt.
+/// on the machine, so that the bound falls until the engine feels it. Where it is felt by this
+/// program instead, which asks for far less at a time, the process ends: that is no session.
 #[test]
 fn a_session_that_runs_out_of_memory_goes_on_with_fewer_windows_and_says_so() {
     let library = ort::library().to_str().unwrap();
@@ -234,17 +235,18 @@ fn a_session_that_runs_out_of_memory_goes_on_with_fewer_windows_and_says_so() {
     run("1", r#"exec "$@""#).succeeds();
     let expected = read_labels(&output);
     assert!(expected.iter().any(|label| *label != 0));
-    let bounds = (8..=30).rev().map(|hundreds| hundreds * 100_000);
-    let felt = bounds.into_iter().find_map(|kib| {
-        let run = run("16", &format!(r#"ulimit -v {kib}; exec "$@""#));
-        let felt = run.code != Some(0) || run.stderr.contains("memory ran out");
-        felt.then_some((kib, run))
-    });
-    let (kib, run) = felt.expect("a bound that is felt");
-    println!("{} MB: {}", kib / 1000, run.stderr);
+    let bounds = (10..=28).rev().map(|fifties| fifties * 50_000);
     let said = "memory ran out with 16 windows in a call: going on with ";
-    assert!(run.stderr.contains(said), "{}", run.stderr);
-    run.succeeds();
+    let mut felt = bounds.into_iter().filter_map(|kib| {
+        let run = run(
+            "16",
+            &format!(r#"export MALLOC_ARENA_MAX=2; ulimit -v {kib}; exec "$@""#),
+        );
+        let felt = run.code == Some(0) && run.stderr.contains(said);
+        felt.then(|| println!("{} MB: {}", kib / 1000, run.stderr))
+    });
+    felt.next()
+        .expect("a bound within which it goes on with fewer windows");
     let found = read_labels(&output);
     let differ = expected.iter().zip(&found).filter(|(a, b)| a != b).count();
     assert!(differ * 1000 < expected.len(), "{differ} voxels differ");
