@@ -21,7 +21,7 @@ use crate::report;
 /// Measure a whole case: read, preprocess, network, restore, write; peak memory
 ///
 /// Nothing is kept. Every window is run unless --skip or --fast is given. Speed is also told as a
-/// share of the peak: how fast the same engine, with the same threads, multiplies two matrices.
+/// share of the peak: how fast the same engine, with the same threads, convolves.
 #[derive(Args)]
 pub(super) struct BenchCase {
     /// The artefact, or either file of a pair
