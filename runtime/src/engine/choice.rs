@@ -1,6 +1,7 @@
 //! What is computed on what: the user's wishes, and where they leave it open what was remembered.
 
 use std::{
+    fs,
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
@@ -69,10 +70,6 @@ impl Choice {
             choice.library = choice.library.or(loaded);
         }
         choice.note = note;
-        if matches!(choice.device, Device::TensorRt(_)) && choice.cuda.engine_cache.is_none() {
-            // Without it every start would compile for minutes.
-            choice.cuda.engine_cache = cache_folder().map(|cache| engines_of(&cache, model));
-        }
         choice
     }
 
@@ -106,6 +103,25 @@ impl Choice {
     /// Errors: one was named and cannot be used.
     pub(super) fn library(&self) -> Result<Option<OrtLibrary>, LibraryError> {
         find_ort_for(self.device.flavour(), self.library.as_deref())
+    }
+
+    /// How a GPU is used: on TensorRT, where every start would compile for minutes otherwise, with a
+    /// folder of engines for this file and precision. Where it cannot be made none are kept.
+    pub(super) fn cuda_for(
+        &self,
+        device: Device,
+        precision: Precision,
+        model: &Model,
+    ) -> CudaOptions {
+        let mut cuda = self.cuda.clone();
+        if matches!(device, Device::TensorRt(_)) {
+            let own = || Some(cache_folder()?.join("tensorrt"));
+            let kept = cuda.engine_cache.or_else(own);
+            let folder = kept.map(|kept| engines_of(&kept, model, precision));
+            // ONNX Runtime makes no folders within folders.
+            cuda.engine_cache = folder.filter(|folder| fs::create_dir_all(folder).is_ok());
+        }
+        cuda
     }
 
     /// That nothing was measured, if the device was left open and there is more than `library`'s, the
@@ -143,14 +159,13 @@ impl Choice {
     }
 }
 
-/// The folder of TensorRT's engines for this very file. ONNX Runtime names them by the graph's
+/// The folder, in that of all, of TensorRT's engines for this very file and a precision. ONNX Runtime names them by the graph's
 /// names and shapes alone: another network of the same shape, a second fold for instance, would be
 /// computed with the first one's weights.
-fn engines_of(cache: &Path, model: &Model) -> PathBuf {
+fn engines_of(all: &Path, model: &Model, precision: Precision) -> PathBuf {
     let digest = sha256(model.bytes());
-    cache
-        .join("tensorrt")
-        .join(digest.get(..32).unwrap_or(&digest))
+    all.join(digest.get(..32).unwrap_or(&digest))
+        .join(precision.to_string())
 }
 
 /// The fastest remembered row that fits what was asked for and whose library is `there`.
@@ -281,13 +296,15 @@ mod tests {
     #[test]
     fn networks_of_one_shape_do_not_share_engines() {
         let one = Model::from(whole_artefact());
-        let folder = |model: &Model| engines_of(Path::new("cache"), model);
+        let folder = |model: &Model| engines_of(Path::new("cache/tensorrt"), model, Precision::F32);
         let mut bytes = one.bytes().to_vec();
         bytes.extend([0]);
         let other = one.with_graph(bytes.into());
         assert_eq!(folder(&one), folder(&one));
         assert_ne!(folder(&one), folder(&other));
         assert!(folder(&one).starts_with("cache/tensorrt"));
+        let f16 = engines_of(Path::new("cache/tensorrt"), &one, Precision::F16);
+        assert_ne!(folder(&one), f16);
     }
 
     #[test]

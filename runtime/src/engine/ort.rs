@@ -123,7 +123,7 @@ impl Choice {
     ) -> Result<Opened, RuntimeError> {
         available(loaded, device)?;
         let precision = providers::precision(device, self.precision, model.stored_precision())?;
-        let cuda = self.cuda.with_folder_for(precision);
+        let cuda = self.cuda_for(device, precision, model);
         let request = Request {
             device,
             precision,

@@ -8,7 +8,7 @@ mod cuda;
 mod openvino;
 mod tensorrt;
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use crate::{Device, Precision, RuntimeError, device::ConvSearch};
 
@@ -33,22 +33,12 @@ pub struct CudaOptions {
     /// Whether the arena grows by what is asked for, instead of doubling: less memory, slower to
     /// grow.
     pub tight_arena: bool,
-    /// Folder of TensorRT's compiled engines; none are kept if absent.
+    /// Folder of TensorRT's compiled engines, in which each file and precision gets its own; one in
+    /// the user's cache if absent.
     pub engine_cache: Option<PathBuf>,
 }
 
 impl CudaOptions {
-    /// The same with the folder of TensorRT's engines for this precision, which is made, since
-    /// ONNX Runtime makes no folders within folders. Where it cannot be made no engine is kept.
-    pub(super) fn with_folder_for(&self, precision: Precision) -> CudaOptions {
-        let of_precision = |folder: &PathBuf| folder.join(precision.to_string());
-        let folder = self.engine_cache.as_ref().map(of_precision);
-        CudaOptions {
-            engine_cache: folder.filter(|folder| fs::create_dir_all(folder).is_ok()),
-            ..self.clone()
-        }
-    }
-
     /// What was asked for and means nothing on `device`, by the names of the command line.
     pub(super) fn unused_on(&self, device: Device) -> Vec<&'static str> {
         let cuda = matches!(device, Device::Cuda(_));

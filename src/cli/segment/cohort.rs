@@ -237,15 +237,15 @@ fn job(
             path.display()
         );
     }
-    if !command.again {
-        job.outputs.iter().try_for_each(Outputs::check_ours)?;
-        if command.merge {
-            outputs::check_merged_ours(&job.folder(command))?;
-        }
+    if command.again {
+        return Ok(job);
+    }
+    if command.merge {
+        outputs::check_merged_ours(&job.folder(command))?;
     }
     for (task, outputs) in job.tasks.iter().zip(&job.outputs) {
-        let other = outputs.record().filter(|found| found.task != task.name);
-        if let Some(other) = other.filter(|_| !command.again) {
+        let found = outputs.check_ours()?;
+        if let Some(other) = found.filter(|found| found.task != task.name) {
             bail!(
                 "{} is there and is of task {}: name another folder, or both tasks in one command, \
                  or replace it with --again",

@@ -26,28 +26,33 @@ pub(super) fn begin(record: &Path) -> anyhow::Result<()> {
 
 /// The record, if there is one of a finished result.
 pub(super) fn read<R: DeserializeOwned>(record: &Path) -> Option<R> {
-    serde_json::from_slice(&std::fs::read(record).ok()?).ok()
+    parse(&std::fs::read(record).ok()?)
+}
+
+fn parse<R: DeserializeOwned>(record: &[u8]) -> Option<R> {
+    serde_json::from_slice(record).ok()
 }
 
 /// Refuses to replace `results`, or `record` itself, if any of them is there and `record` is none
-/// of ours.
+/// of ours. The record, if it is of a finished result.
 pub(super) fn check<'a, R: DeserializeOwned>(
     results: impl IntoIterator<Item = &'a PathBuf>,
     record: &'a PathBuf,
-) -> anyhow::Result<()> {
-    let there = results.into_iter().chain([record]);
-    let Some(first) = there.into_iter().find(|path| path.exists()) else {
-        return Ok(());
+) -> anyhow::Result<Option<R>> {
+    let mut there = results.into_iter().chain([record]);
+    let Some(first) = there.find(|path| path.exists()) else {
+        return Ok(None);
     };
-    if read::<R>(record).is_some() || read::<Unfinished>(record).is_some() {
-        return Ok(());
+    let found = std::fs::read(record).unwrap_or_default();
+    match (parse(&found), parse::<Unfinished>(&found)) {
+        (None, None) => bail!(
+            "{} is there, and no record of this program beside it says that it is a result ({}): \
+             name another folder, or replace it with --again",
+            first.display(),
+            record.display()
+        ),
+        (finished, _) => Ok(finished),
     }
-    bail!(
-        "{} is there, and no record of this program beside it says that it is a result ({}): name \
-         another folder, or replace it with --again",
-        first.display(),
-        record.display()
-    )
 }
 
 #[cfg(test)]
@@ -59,14 +64,14 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let [labels, record] = ["a.nii.gz", "a.json"].map(|name| folder.path().join(name));
         let check = || check::<Vec<u32>>([&labels], &record);
-        check()?;
+        assert_eq!(check()?, None);
         std::fs::write(&labels, b"labels")?;
         assert!(check().unwrap_err().to_string().contains("a.nii.gz"));
         begin(&record)?;
-        check()?;
+        assert_eq!(check()?, None);
         assert_eq!(read::<Vec<u32>>(&record), None);
         std::fs::write(&record, b"[1]")?;
-        check()?;
+        assert_eq!(check()?, Some(vec![1]));
         // A data set's own file beside its image.
         std::fs::write(&record, b"{\"age\": 70}")?;
         assert!(check().is_err());

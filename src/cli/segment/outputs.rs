@@ -108,7 +108,9 @@ impl Segment {
         refuse_twins(paths())?;
         // A file that was named is meant; what lies in a folder may be somebody else's.
         if statistics_of(&self.output).is_none() && !self.again {
-            outputs.iter().try_for_each(Outputs::check_ours)?;
+            for outputs in &outputs {
+                outputs.check_ours()?;
+            }
             if self.merge {
                 check_merged_ours(&self.output)?;
             }
@@ -236,10 +238,10 @@ impl Outputs {
     }
 
     /// Refuses to replace files that no record calls results of this program: they may be a data
-    /// set's own labels.
-    pub(super) fn check_ours(&self) -> anyhow::Result<()> {
+    /// set's own labels. The record, if there is one of a finished result.
+    pub(super) fn check_ours(&self) -> anyhow::Result<Option<Statistics>> {
         let results = [Some(&self.labels), self.probabilities.as_ref()];
-        ours::check::<Statistics>(results.into_iter().flatten(), &self.statistics)
+        ours::check(results.into_iter().flatten(), &self.statistics)
     }
 
     /// Prepares for probabilities, which are written while the network runs: their folder is made,
@@ -319,7 +321,8 @@ pub(super) fn remove_merged(folder: &Path) -> anyhow::Result<()> {
 /// Refuses to replace a merged map in `folder` that this program did not make.
 pub(super) fn check_merged_ours(folder: &Path) -> anyhow::Result<()> {
     let [map, json] = merged(folder);
-    ours::check::<MergedTable>([&map], &json)
+    ours::check::<MergedTable>([&map], &json)?;
+    Ok(())
 }
 
 /// Writes a merged map and its table into `folder`.
