@@ -33,7 +33,9 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uniseg_onnx::Task;
-use uniseg_runtime::{ConvSearch, CudaOptions, Device, EngineKind, EngineOptions, Precision};
+use uniseg_runtime::{
+    ConvSearch, CudaOptions, Device, EngineKind, EngineOptions, FirstLook, Precision,
+};
 
 /// One 3-D medical segmentation model for many tasks, in one self-describing ONNX file.
 ///
@@ -241,6 +243,24 @@ enum EngineName {
     Ort,
     /// tract, built in, slower
     Tract,
+}
+
+/// How `--fast` looks for foreground first.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LookName {
+    /// At full resolution, with windows that overlap as little as they can
+    Apart,
+    /// The same at half the resolution: faster, and misses more
+    Half,
+}
+
+impl From<LookName> for FirstLook {
+    fn from(name: LookName) -> Self {
+        match name {
+            LookName::Apart => Self::Apart,
+            LookName::Half => Self::Half,
+        }
+    }
 }
 
 impl From<EngineName> for EngineKind {

@@ -12,8 +12,9 @@
 //! | `export` | burn -> ONNX compiler (feature `train`) |
 //!
 //! What needs several of them is its own: `bridge`, the one place where a training plan becomes a
-//! manifest, `calibration`, where the compiler meets engines and volumes, and `burn_engine`, where
-//! engines meet the network that they were compiled from.
+//! manifest, `calibration`, where the compiler meets engines and volumes, [`samples`], which takes
+//! windows of real images to measure on, and `burn_engine`, where engines meet the network that they
+//! were compiled from.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -44,3 +45,4 @@ pub mod bridge;
 pub mod burn_engine;
 #[cfg(feature = "train")]
 pub mod calibration;
+pub mod samples;

@@ -12,7 +12,8 @@ use std::io::{self, IsTerminal, Write};
 #[cfg(feature = "train")]
 use indicatif::ProgressFinish;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use uniseg_runtime::Progress;
+use uniseg_onnx::Task;
+use uniseg_runtime::{Progress, WindowProgress};
 
 /// Prints a result.
 ///
@@ -88,22 +89,25 @@ impl CaseProgress {
         match progress {
             Progress::Reading(path) => self.message(format!("reading {}", path.display())),
             Progress::Preprocessing(task) => self.message(format!("{}: resampling", task.name)),
-            Progress::Window(task, windows) => {
-                let now = [windows.batch, windows.tasks];
-                let before = self.in_a_call.replace(now);
-                for ((before, now), what) in before.iter().zip(now).zip(["windows", "tasks"]) {
-                    if windows.done > 0 && now < *before {
-                        self.note(&format!(
-                            "memory ran out with {before} {what} in a call: going on with {now}"
-                        ));
-                    }
-                }
-                self.bar.set_length(windows.total as u64);
-                self.bar.set_position(windows.done as u64);
-                self.message(format!("{}: windows", task.name));
-            }
+            Progress::Looking(task, windows) => self.windows(windows, task, "looking"),
+            Progress::Window(task, windows) => self.windows(windows, task, "windows"),
             Progress::Restoring(task) => self.message(format!("{}: restoring", task.name)),
         }
+    }
+
+    fn windows(&self, windows: WindowProgress, task: &Task, what: &str) {
+        let now = [windows.batch, windows.tasks];
+        let before = self.in_a_call.replace(now);
+        for ((before, now), what) in before.iter().zip(now).zip(["windows", "tasks"]) {
+            if windows.done > 0 && now < *before {
+                self.note(&format!(
+                    "memory ran out with {before} {what} in a call: going on with {now}"
+                ));
+            }
+        }
+        self.bar.set_length(windows.total as u64);
+        self.bar.set_position(windows.done as u64);
+        self.message(format!("{}: {what}", task.name));
     }
 
     /// Names the case that the next steps are of.

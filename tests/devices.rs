@@ -241,65 +241,6 @@ fn openvino_computes_the_same_in_f32_and_nearly_in_bf16() {
 }
 
 #[test]
-fn what_is_tuned_is_remembered_and_a_corrupt_memory_only_noted() {
-    let cache = tempfile::tempdir().unwrap();
-    let library = plain_library();
-    let in_cache = |arguments: &[&str]| {
-        let mut command = Command::new(PROGRAM);
-        command
-            .args(arguments)
-            .args(["--ort-lib", library])
-            .env("UNISEG_CACHE", cache.path());
-        run(&mut command)
-    };
-    let model = artefacts::tiny().to_str().unwrap();
-    let said = in_cache(&["tune", model, "--threads", "1,2", "--json"]).succeeds();
-    let report: Value = serde_json::from_str(&said).unwrap();
-    let tried = report["tried"].as_array().unwrap();
-    assert_eq!(tried.len(), 2, "{said}");
-    assert!(tried.iter().all(|row| row["failure"].is_null()), "{said}");
-    assert_eq!(report["fastest"]["device"], "cpu");
-    let file = report["remembered_in"].as_str().unwrap();
-    assert!(fs::read_to_string(file).unwrap().contains("median_ms"));
-    let doctor = in_cache(&["doctor"]).succeeds();
-    assert!(doctor.contains("ms a window"), "{doctor}");
-
-    let rows = || {
-        fs::read_to_string(file)
-            .unwrap()
-            .matches("median_ms")
-            .count()
-    };
-    assert_eq!(rows(), 2);
-    // What is not tried again stays, what is tried again is replaced.
-    in_cache(&["tune", model, "--threads", "1"]).succeeds();
-    assert_eq!(rows(), 2);
-    in_cache(&["tune", model, "--threads", "3"]).succeeds();
-    assert_eq!(rows(), 3);
-
-    fs::write(file, "{ cut short").unwrap();
-    let doctor = in_cache(&["doctor"]).succeeds();
-    assert!(doctor.contains("what was tuned is not used"), "{doctor}");
-    // It neither stops anything nor stays.
-    in_cache(&["tune", model, "--threads", "1"]).succeeds();
-    let doctor = in_cache(&["doctor"]).succeeds();
-    assert!(doctor.contains("ms a window"), "{doctor}");
-}
-
-#[test]
-fn tune_says_why_a_device_was_not_taken_and_fails_if_nothing_is_left() {
-    ort::library();
-    let model = artefacts::tiny().to_str().unwrap();
-    let library = plain_library();
-    let arguments = ["tune", model, "--dry-run", "--device", "cuda"];
-    let said = uniseg(arguments.iter().chain(&["--ort-lib", library]));
-    assert_eq!(said.code, Some(1), "{}{}", said.stdout, said.stderr);
-    for word in ["exhaustive", "heuristic", "default", "is built without"] {
-        assert!(said.stdout.contains(word), "{}", said.stdout);
-    }
-}
-
-#[test]
 fn doctor_finds_the_library_and_says_what_does_not_work() {
     let said = uniseg(["doctor", "--json", "--ort-lib", plain_library()]).succeeds();
     let findings: Value = serde_json::from_str(&said).unwrap();

@@ -35,5 +35,6 @@ mod specialise;
 mod together;
 mod training;
 mod training_math;
+mod tuning;
 mod variants;
 mod window;

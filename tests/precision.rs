@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use uniseg::calibration::Source;
+use uniseg::samples::Source;
 use uniseg_imaging::dice;
 use uniseg_onnx::decode;
 use uniseg_runtime::{Accuracy, EngineKind, Model, WholeModel, accuracy, bisect, open_engine};

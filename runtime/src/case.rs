@@ -1,7 +1,7 @@
 //! One patient, one examination: from image files to labels on the image's own grid.
 
 mod channel;
-mod coarse;
+mod first_look;
 mod preparation;
 mod restoring;
 mod together;
@@ -30,6 +30,8 @@ pub enum Progress<'a> {
     Reading(&'a Path),
     /// Crop, resampling and normalisation for a task.
     Preprocessing(&'a Task),
+    /// Windows of a first look for a task's foreground.
+    Looking(&'a Task, WindowProgress),
     /// Windows of a task.
     Window(&'a Task, WindowProgress),
     /// Back to the image's grid.

@@ -10,6 +10,7 @@ use ndarray::{Array5, Zip, s};
 use serde::Serialize;
 use uniseg_onnx::{Manifest, Task};
 
+pub(crate) use self::accuracy::Sums;
 pub use self::accuracy::{Accuracy, LabelAccuracy, accuracy};
 pub use self::bisect::{Bisection, NodeDifference, Opener, bisect};
 pub use self::random::random_patch;

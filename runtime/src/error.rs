@@ -129,6 +129,15 @@ pub enum RuntimeError {
     /// A case without files.
     #[error("no image file was given")]
     NoImages,
+    /// Images on which two models cannot be compared.
+    #[error(
+        "the model finds none of its labels in the {windows} windows of these images, so that they \
+         tell nothing: take images that show what it segments, or more windows"
+    )]
+    NothingToCompare {
+        /// How many windows.
+        windows: usize,
+    },
     /// An image could not be read; the cause names the file.
     #[error(transparent)]
     ReadImage {

@@ -82,8 +82,8 @@ pub use statistics::{InputFile, LabelStatistics, STATISTICS_VERSION, Statistics,
 pub use tasks::{TaskChoice, check_tasks, select_tasks};
 pub use tensor::{Tensor, TensorView, TensorViewMut};
 pub use threads::{limit_threads, thread_count};
-pub use tune::{Bounds, Tried, TuneOptions, Tuned, Tunings, tune};
+pub use tune::{Bounds, LeastLabel, Tried, TuneOptions, Tuned, Tunings, tune};
 pub use window::{
-    Slab, Window, WindowOptions, WindowPlan, WindowProgress, WindowReport, WindowRun, gaussian,
-    predict, predict_slabs,
+    FirstLook, Region, Slab, Window, WindowOptions, WindowPlan, WindowProgress, WindowReport,
+    WindowRun, gaussian, predict, predict_slabs,
 };

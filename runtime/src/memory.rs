@@ -155,8 +155,8 @@ impl MemoryEstimate {
         let encoder = work.pieces.encoder();
         let encoder = encoder.map(|encoder| Running::of(encoder, work.on.encoder, 1));
         let labels = LABEL * voxels * most;
-        if work.options.fast {
-            // The look at half the resolution: an image of an eighth, its sums, and where to go.
+        if work.options.fast.is_some() {
+            // Where to go: a byte a voxel, or an eighth of that beside an image of an eighth.
             prepared += prepared / 4;
         }
         // For a group of another size one file is opened again, beside what its windows need.

@@ -236,7 +236,7 @@ mod tests {
                 step: 0.5,
                 mirror: false,
                 skip: false,
-                fast: false,
+                fast: None,
                 probabilities: false,
                 inputs: Vec::new(),
                 files: Vec::new(),

@@ -43,12 +43,14 @@ pub fn sample_windows(
     let taken = count.min(plan.len());
     let [d, h, w] = network.patch_zyx;
     let mut samples = Vec::with_capacity(taken);
+    // The middle ones of equal parts.
+    let mut middles = (0..taken).map(|part| (2 * part + 1) * plan.len() / (2 * taken));
+    let mut next = middles.next();
     for (index, window) in plan.windows().enumerate() {
-        // The n-th is taken where n steps of `len / taken` end: the middle ones of equal parts.
-        let part = |index: usize| index * taken / plan.len().max(1);
-        if part(index) == part(index + 1) {
+        if next != Some(index) {
             continue;
         }
+        next = middles.next();
         let mut image = Array5::zeros((1, network.slots, d, h, w));
         let [pz, py, px] = window.patch;
         let [vz, vy, vx] = window.volume;
@@ -80,8 +82,8 @@ mod tests {
             .iter()
             .map(|sample| sample.image[[0, 1, 0, 0, 0]])
             .collect();
-        assert_eq!(firsts, [32.0, 72.0]);
-        assert_eq!(samples[0].image[[0, 2, 0, 0, 0]], 132.0);
+        assert_eq!(firsts, [16.0, 56.0]);
+        assert_eq!(samples[0].image[[0, 2, 0, 0, 0]], 116.0);
         assert_eq!(samples[0].image[[0, 0, 0, 0, 0]], 0.0);
         let all = sample_windows(&manifest, task, channels.view(), 99).unwrap();
         assert_eq!(all.len(), 10);

@@ -3,11 +3,11 @@
 use std::{io, path::Path, time::UNIX_EPOCH};
 
 use ndarray::ArrayView3;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use uniseg_imaging::{Geometry, label_counts};
 use uniseg_onnx::{Manifest, Task};
 
-use crate::{ComputedOn, Device, Precision, WindowOptions, output::sha256};
+use crate::{ComputedOn, Device, FirstLook, Precision, WindowOptions, output::sha256};
 
 /// Version of the JSON layout; rises when a field changes its meaning or goes.
 pub const STATISTICS_VERSION: u32 = 1;
@@ -46,9 +46,14 @@ pub struct Statistics {
     /// Whether windows that hold nothing but air were called background.
     #[serde(default)]
     pub skip: bool,
-    /// Whether only windows were run in which a look at half the resolution saw foreground.
-    #[serde(default)]
-    pub fast: bool,
+    /// How foreground was looked for, if only windows were run in which some was seen. Records of
+    /// earlier versions say whether.
+    #[serde(
+        default,
+        deserialize_with = "first_look",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub fast: Option<FirstLook>,
     /// Names of the image files, without folders, in the order of the task's channels.
     pub inputs: Vec<String>,
     /// What the image files were, in the same order; absent in records of earlier versions.
@@ -128,6 +133,21 @@ pub(crate) struct Origin<'a> {
     pub(crate) inputs: Vec<String>,
     pub(crate) files: Vec<InputFile>,
     pub(crate) warnings: Vec<String>,
+}
+
+/// What a record says of `fast`: which look it was, or, in earlier versions, that it was one at half
+/// the resolution, the only one there was.
+fn first_look<'de, D: Deserializer<'de>>(from: D) -> Result<Option<FirstLook>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Said {
+        Whether(bool),
+        Which(Option<FirstLook>),
+    }
+    Ok(match Said::deserialize(from)? {
+        Said::Whether(whether) => whether.then_some(FirstLook::Half),
+        Said::Which(look) => look,
+    })
 }
 
 impl Statistics {
@@ -213,5 +233,28 @@ mod tests {
         let mut sharper = manifest.clone();
         sharper.inference.gaussian_sigma *= 2.0;
         assert_ne!(recipe_sha256(&sharper, task), recipe);
+    }
+
+    #[test]
+    fn a_first_look_reads_as_it_is_written_and_as_earlier_versions_wrote_it() {
+        #[derive(Serialize, Deserialize)]
+        struct Record {
+            #[serde(default, deserialize_with = "first_look")]
+            fast: Option<FirstLook>,
+        }
+        let read = |text: &str| serde_json::from_str::<Record>(text).map(|record| record.fast);
+        for fast in [None, Some(FirstLook::Apart), Some(FirstLook::Half)] {
+            let text = serde_json::to_string(&Record { fast }).unwrap();
+            assert_eq!(read(&text).unwrap(), fast, "{text}");
+        }
+        let half = Some(FirstLook::Half);
+        for (text, fast) in [
+            ("{}", None),
+            (r#"{"fast": false}"#, None),
+            (r#"{"fast": true}"#, half),
+        ] {
+            assert_eq!(read(text).unwrap(), fast);
+        }
+        assert!(read(r#"{"fast": "slow"}"#).is_err());
     }
 }

@@ -1,10 +1,12 @@
 //! Which device, precision and number of threads is fastest on this machine, and still right.
 //!
 //! Every combination that opens is warmed up, compared with the processor in the artefact's own
-//! precision on a random patch, and timed. What is too far off is never chosen, however fast.
-//! [`Tunings`] remembers what passed.
+//! precision on windows of real images or on a random patch, and timed. What is too far off is never
+//! chosen, however fast. [`Tunings`] remembers what passed.
 
+mod bounds;
 mod record;
+mod windows;
 
 use std::{
     num::NonZeroUsize,
@@ -12,58 +14,31 @@ use std::{
     time::Instant,
 };
 
-use ndarray::Array5;
 use serde::{Deserialize, Serialize};
-use uniseg_onnx::Task;
 
-pub use self::record::{Tuned, Tunings};
-use crate::{
-    ConvSearch, CudaOptions, Device, EngineKind, EngineOptions, Pieces, Precision, Predictor,
-    RuntimeError, compare::difference, random_patch,
+use self::windows::Windows;
+pub use self::{
+    bounds::{Bounds, LeastLabel},
+    record::{Tuned, Tunings},
 };
-
-/// How far a result may be from the reference.
-///
-/// A random patch is harder than an image: most of its voxels are near-ties between two labels, so
-/// that small differences flip many more of them than they would in a patient.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Bounds {
-    /// Largest difference of two logits, divided by the largest logit.
-    pub max_rel: f64,
-    /// Largest share of voxels whose label differs.
-    pub flipped: f64,
-}
-
-impl Bounds {
-    /// The bounds for a precision: f32 differs by the order of sums only; the others keep eight to
-    /// eleven bits of each product, so that labels, not logits, are what must agree.
-    pub fn of(precision: Precision) -> Bounds {
-        match precision {
-            Precision::F32 | Precision::Auto => Bounds {
-                max_rel: 1e-3,
-                flipped: 1e-3,
-            },
-            Precision::Tf32 | Precision::Bf16 | Precision::F16 | Precision::Int8 => Bounds {
-                max_rel: 0.1,
-                flipped: 5e-3,
-            },
-        }
-    }
-}
+use crate::{
+    ConvSearch, CudaOptions, Device, EngineKind, EngineOptions, Pieces, Precision, RuntimeError,
+    Sample,
+};
 
 /// What to try.
 #[derive(Debug, Clone)]
 pub struct TuneOptions {
     /// The library; a process can try one only.
     pub library: PathBuf,
-    /// On what.
-    pub devices: Vec<Device>,
-    /// In which numbers.
-    pub precisions: Vec<Precision>,
+    /// On what, and in which numbers each.
+    pub on: Vec<(Device, Vec<Precision>)>,
     /// With how many threads.
     pub threads: Vec<NonZeroUsize>,
-    /// Passes that are timed, after one that is not.
+    /// Passes of one window that are timed, after all were compared.
     pub repeats: NonZeroUsize,
+    /// Windows of real images to compare on; without any it is a random patch.
+    pub samples: Vec<Sample>,
     /// Seed of the random patch.
     pub seed: u64,
 }
@@ -95,26 +70,30 @@ pub struct Tried {
     pub max_rel: Option<f64>,
     /// Share of voxels whose label differs from the reference.
     pub flipped: Option<f64>,
+    /// The label that is least like the reference's; of a random patch none.
+    pub least: Option<LeastLabel>,
     /// Why it cannot be chosen; none if it can.
     pub failure: Option<String>,
 }
 
 /// Tries all combinations with one library, in the order of `options`.
 ///
-/// The reference is the same library's own provider on the processor, in the artefact's precision;
-/// one task, the first, stands for all: they share all but the prompt. A pair is opened and timed as
-/// a pair, its encoder and its decoder once a window. `progress` is called with each row as it is
-/// done.
+/// The reference is the same library's own provider on the processor, in the artefact's precision.
+/// On a random patch one task, the first, stands for all: they share all but the prompt. A pair is
+/// opened and timed as a pair, its encoder and its decoder once a window. `progress` is called with
+/// each row as it is done.
 ///
-/// Errors: the reference cannot be computed. A combination that fails is a row that says why.
+/// Errors: the reference cannot be computed, or finds no label in the images
+/// ([`RuntimeError::NothingToCompare`]). A combination that fails is a row that says why.
 pub fn tune(
     pieces: &Pieces,
     options: &TuneOptions,
     progress: &mut dyn FnMut(&Tried),
 ) -> Result<Vec<Tried>, RuntimeError> {
-    let patch = Patch::of(pieces, options)?;
+    let windows = Windows::of(pieces, options)?;
     let mut rows = Vec::new();
-    for &device in &options.devices {
+    for (device, precisions) in &options.on {
+        let device = *device;
         let searches: Vec<Option<ConvSearch>> = match device {
             Device::Cuda(_) => ConvSearch::ALL.into_iter().map(Some).collect(),
             _ => vec![None],
@@ -124,12 +103,12 @@ pub fn tune(
             Device::Cuda(_) | Device::TensorRt(_) => options.threads.get(..1).unwrap_or_default(),
             _ => &options.threads,
         };
-        for &precision in &options.precisions {
+        for &precision in precisions {
             for &threads in threads {
                 let tried = rows.len();
                 for &search in &searches {
                     let row = Tried::new(options, device, precision, threads, search);
-                    rows.push(patch.attempt(pieces, options, row, progress));
+                    rows.push(attempt(&windows, pieces, options, row, progress));
                 }
                 let Some(fastest) = fastest_on_cuda(&rows[tried..]) else {
                     continue;
@@ -145,7 +124,7 @@ pub fn tune(
                         own_norm,
                         ..Tried::new(options, device, precision, threads, search)
                     };
-                    rows.push(patch.attempt(pieces, options, row, progress));
+                    rows.push(attempt(&windows, pieces, options, row, progress));
                 }
             }
         }
@@ -153,118 +132,43 @@ pub fn tune(
     Ok(rows)
 }
 
-/// A random patch and what the reference makes of it.
-struct Patch {
-    image: Array5<f32>,
-    expected: Array5<f32>,
-}
-
-impl Patch {
-    fn of(pieces: &Pieces, options: &TuneOptions) -> Result<Patch, RuntimeError> {
-        let model = pieces.model();
-        let manifest = model.manifest();
-        let Some(task) = manifest.tasks.first() else {
-            return Err(RuntimeError::NoImages);
-        };
-        let image = random_patch(manifest, task, options.seed);
-        let reference = EngineOptions {
-            kind: EngineKind::Ort,
-            threads: options.threads.iter().max().copied(),
-            ort_lib: Some(options.library.clone()),
-            device: Device::Cpu,
-            precision: model.stored_precision(),
-            ..EngineOptions::default()
-        };
-        let mut reference = pieces.clone().open_engines(&reference, 1)?;
-        let expected = logits(reference.predictor(), &image, task.id)?;
-        Ok(Patch { image, expected })
-    }
-
-    /// Opens and measures the combination of `row`.
-    fn attempt(
-        &self,
-        pieces: &Pieces,
-        options: &TuneOptions,
-        mut row: Tried,
-        progress: &mut dyn FnMut(&Tried),
-    ) -> Tried {
-        let wanted = EngineOptions {
-            kind: EngineKind::Ort,
-            threads: NonZeroUsize::new(row.threads),
-            ort_lib: Some(options.library.clone()),
-            device: row.device,
-            precision: row.precision,
-            cuda: CudaOptions {
-                // Anything but none: what is remembered must not decide what is measured.
-                conv_search: matches!(row.device, Device::Cuda(_) | Device::TensorRt(_))
-                    .then(|| row.conv_search.unwrap_or_default()),
-                graph: Some(row.graph),
-                own_norm: Some(row.own_norm),
-                ..CudaOptions::default()
-            },
-            ..EngineOptions::default()
-        };
-        let start = Instant::now();
-        let opened = pieces.clone().open_engines(&wanted, 1);
-        let measured = opened.and_then(|mut engines| {
-            row.open_s = Some(start.elapsed().as_secs_f64());
-            row.engine = Some(engines.name().to_owned());
-            let task = pieces.model().manifest().tasks.first();
-            let task = task.ok_or(RuntimeError::NoImages)?;
-            self.measure(task, engines.predictor(), options.repeats, &mut row)
-        });
-        row.failure = match measured {
-            Err(error) => Some(error.with_causes()),
-            Ok(()) => row.too_far(),
-        };
-        progress(&row);
-        row
-    }
-
-    /// One pass to warm up, which is the one compared, and `repeats` that are timed.
-    fn measure(
-        &self,
-        task: &Task,
-        predictor: &mut dyn Predictor,
-        repeats: NonZeroUsize,
-        row: &mut Tried,
-    ) -> Result<(), RuntimeError> {
-        if row.graph {
-            // It is recorded on another image: what is compared is a replay, which must read this.
-            logits(predictor, &-&self.image, task.id)?;
-        }
-        let found = logits(predictor, &self.image, task.id)?;
-        let apart = difference(task, &self.expected, &found, [0.0; 2]);
-        row.max_rel = Some(apart.max_rel);
-        row.flipped = Some(apart.flipped as f64 / apart.voxels.max(1) as f64);
-        // Too far off is too far off, however fast.
-        if row.too_far().is_some() {
-            return Ok(());
-        }
-        let mut times = Vec::new();
-        for _ in 0..repeats.get() {
-            let start = Instant::now();
-            // The logits are in the host's memory by then; a case does not copy them either.
-            predictor.logits(self.image.view(), &[task.id], &mut |_, _| Ok(()))?;
-            times.push(start.elapsed().as_secs_f64() * 1e3);
-        }
-        row.median_ms = median(times);
-        Ok(())
-    }
-}
-
-/// The logits of one task.
-fn logits(
-    predictor: &mut dyn Predictor,
-    image: &Array5<f32>,
-    task: u32,
-) -> Result<Array5<f32>, RuntimeError> {
-    let mut found = Array5::zeros((0, 0, 0, 0, 0));
-    predictor.logits(image.view(), &[task], &mut |_, logits| {
-        found = logits.to_owned();
-        Ok(())
-    })?;
-    Ok(found)
+/// Opens and measures the combination of `row`.
+fn attempt(
+    windows: &Windows,
+    pieces: &Pieces,
+    options: &TuneOptions,
+    mut row: Tried,
+    progress: &mut dyn FnMut(&Tried),
+) -> Tried {
+    let wanted = EngineOptions {
+        kind: EngineKind::Ort,
+        threads: NonZeroUsize::new(row.threads),
+        ort_lib: Some(options.library.clone()),
+        device: row.device,
+        precision: row.precision,
+        cuda: CudaOptions {
+            // Anything but none: what is remembered must not decide what is measured.
+            conv_search: matches!(row.device, Device::Cuda(_) | Device::TensorRt(_))
+                .then(|| row.conv_search.unwrap_or_default()),
+            graph: Some(row.graph),
+            own_norm: Some(row.own_norm),
+            ..CudaOptions::default()
+        },
+        ..EngineOptions::default()
+    };
+    let start = Instant::now();
+    let opened = pieces.clone().open_engines(&wanted, 1);
+    let measured = opened.and_then(|mut engines| {
+        row.open_s = Some(start.elapsed().as_secs_f64());
+        row.engine = Some(engines.name().to_owned());
+        windows.measure(engines.predictor(), options.repeats, &mut row)
+    });
+    row.failure = match measured {
+        Err(error) => Some(error.with_causes()),
+        Ok(()) => row.too_far(),
+    };
+    progress(&row);
+    row
 }
 
 /// The fastest of the rows, if they are CUDA's.
@@ -298,14 +202,23 @@ impl Tried {
             median_ms: None,
             max_rel: None,
             flipped: None,
+            least: None,
             failure: None,
         }
     }
 
     /// Why the result is not close enough to the reference, if it is not.
     fn too_far(&self) -> Option<String> {
-        let Bounds { max_rel, flipped } = Bounds::of(self.precision);
         let (rel, share) = (self.max_rel?, self.flipped?);
+        if let Some(least) = &self.least {
+            // Logits are bounded in f32 only: in other numbers it is labels that must agree.
+            let exact = matches!(self.precision, Precision::F32 | Precision::Auto);
+            let loose = !exact && rel.is_finite();
+            if loose || rel <= Bounds::of(self.precision).max_rel {
+                return least.too_far(self.precision);
+            }
+        }
+        let Bounds { max_rel, flipped } = Bounds::of(self.precision);
         // Written so that a difference that is not a number fails.
         if rel <= max_rel && share <= flipped {
             return None;
@@ -353,12 +266,6 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The middle one; of an even number the lower of the two.
-fn median(mut times: Vec<f64>) -> Option<f64> {
-    times.sort_by(f64::total_cmp);
-    times.get(times.len().saturating_sub(1) / 2).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,6 +284,7 @@ mod tests {
             median_ms: Some(1.0),
             max_rel: Some(max_rel),
             flipped: Some(flipped),
+            least: None,
             failure: None,
         }
     }
@@ -394,6 +302,27 @@ mod tests {
                  0.60 % of the voxels (bound 0.50 %)"
             )
         );
+    }
+
+    #[test]
+    fn on_images_labels_are_bounded_and_logits_in_f32_only() {
+        let on_image = |precision, max_rel| Tried {
+            least: Some(LeastLabel {
+                task: "liver".to_owned(),
+                label: "liver".to_owned(),
+                voxels: 5_000,
+                differing: 4,
+                dice: 0.9996,
+            }),
+            ..row(precision, max_rel, 0.1)
+        };
+        let fails = |precision, max_rel| on_image(precision, max_rel).too_far().is_some();
+        assert!(!fails(Precision::F32, 1e-4));
+        assert!(fails(Precision::F32, 2e-3));
+        assert!(!fails(Precision::Bf16, 0.4));
+        // Logits that are no numbers.
+        assert!(fails(Precision::Bf16, f64::INFINITY));
+        assert!(fails(Precision::Bf16, f64::NAN));
     }
 
     #[test]
@@ -422,8 +351,6 @@ mod tests {
         let mut failed = row(Precision::F32, 0.0, 0.0);
         failed.failure = Some("no".to_owned());
         assert_eq!(failed.tuned(), None);
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(Vec::new()), None);
     }
 
     #[test]
@@ -433,10 +360,10 @@ mod tests {
         let library = crate::find_ort(None).unwrap().expect("ONNX Runtime");
         let options = TuneOptions {
             library: library.path().to_owned(),
-            devices: vec![Device::Cpu],
-            precisions: vec![Precision::F32],
+            on: vec![(Device::Cpu, vec![Precision::F32])],
             threads: vec![NonZeroUsize::MIN],
             repeats: NonZeroUsize::MIN,
+            samples: Vec::new(),
             seed: 0,
         };
         let pair = Pieces::of(decoder(), Some(encoder()));
@@ -448,6 +375,23 @@ mod tests {
             (None, Some(0.0))
         );
         assert!(rows[0].tuned().is_some());
+        // On windows of images labels are compared, if there are any.
+        let on = |image| TuneOptions {
+            samples: vec![Sample {
+                task: pair.model().manifest().tasks[0].clone(),
+                image,
+            }],
+            ..options.clone()
+        };
+        let image = crate::testing::graphs::windows(1, 0);
+        let rows = tune(&pair, &on(image.clone()), &mut |_| ()).unwrap();
+        let least = rows[0].least.as_ref().unwrap();
+        assert!(least.voxels > 0 && least.dice == 1.0, "{least:?}");
+        let error = tune(&pair, &on(0.0 * image), &mut |_| ()).unwrap_err();
+        assert!(matches!(
+            error,
+            RuntimeError::NothingToCompare { windows: 1 }
+        ));
         // One half alone has no logits.
         tune(&encoder().into(), &options, &mut |_| ()).unwrap_err();
     }

@@ -13,10 +13,12 @@ mod gaussian;
 mod plan;
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::thread;
 use std::time::Duration;
 
-use ndarray::{Array4, ArrayView3, ArrayView4, s};
+use ndarray::{Array3, Array4, ArrayView4, Axis, s};
+use serde::{Deserialize, Serialize};
 use uniseg_onnx::{Manifest, Task};
 
 pub use self::gaussian::gaussian;
@@ -39,12 +41,24 @@ pub struct WindowOptions {
     pub mirror: bool,
     /// Call windows background that hold nothing but air, without running the network.
     pub skip: bool,
-    /// Look for foreground at half the resolution first and call windows background in which
-    /// none was seen; [`crate::Case`] does that, [`predict`] does not.
-    pub fast: bool,
+    /// Look for foreground first, so, and call windows background in which none was seen;
+    /// [`crate::Case`] does that, [`predict`] does not.
+    pub fast: Option<FirstLook>,
     /// Windows, or mirror views of them, that one call of the network takes, if it takes more
     /// than one.
     pub batch: NonZeroUsize,
+}
+
+/// How a case is looked at before windows are run: every voxel is seen, with as little overlap of
+/// windows as they allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstLook {
+    /// At the resolution that the network was trained for: an eighth of the windows of a step of
+    /// half a patch in a large volume, a quarter where there are a few along each axis.
+    Apart,
+    /// At half the resolution: an eighth of those. A network may not know organs of half their size.
+    Half,
 }
 
 impl WindowOptions {
@@ -54,7 +68,7 @@ impl WindowOptions {
             step: manifest.inference.step,
             mirror: manifest.inference.mirror,
             skip: false,
-            fast: false,
+            fast: None,
             batch: NonZeroUsize::MIN,
         }
     }
@@ -81,6 +95,32 @@ pub struct WindowProgress {
     pub tasks: usize,
 }
 
+/// Where there can be foreground.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Region {
+    /// Whether there can be some, (z, y, x) on the tasks' grid or a coarser one.
+    pub seen: Array3<bool>,
+    /// Voxels of the tasks' grid that one of `seen` spans along each axis; at least one.
+    pub scale: usize,
+    /// Voxels of the tasks' grid by which a window may miss it and is run all the same.
+    pub margin: usize,
+}
+
+impl Region {
+    /// Whether the window lies outside of it, further than its margin.
+    fn misses(&self, window: &Window) -> bool {
+        let near = |axis: usize| {
+            let Range { start, end } = window.volume[axis].clone();
+            let first = start.saturating_sub(self.margin) / self.scale;
+            let end = (end + self.margin).div_ceil(self.scale);
+            let end = end.min(self.seen.len_of(Axis(axis)));
+            first.min(end)..end
+        };
+        let near = self.seen.slice(s![near(0), near(1), near(2)]);
+        !near.iter().any(|inside| *inside)
+    }
+}
+
 /// What to slide over, and for whom.
 #[derive(Debug, Clone, Copy)]
 pub struct WindowRun<'a> {
@@ -90,9 +130,8 @@ pub struct WindowRun<'a> {
     pub tasks: &'a [&'a Task],
     /// (channel, z, y, x) on the tasks' grid, in the order of their channels.
     pub channels: ArrayView4<'a, f32>,
-    /// Where there can be foreground, (z, y, x) on the same grid; windows that miss it are
-    /// background. Everywhere if absent.
-    pub region: Option<ArrayView3<'a, bool>>,
+    /// Where there can be foreground; windows that miss it are background. Everywhere if absent.
+    pub region: Option<&'a Region>,
     /// How the window moves.
     pub options: &'a WindowOptions,
     /// Asked between windows.
@@ -117,6 +156,8 @@ pub struct WindowReport {
     pub windows: usize,
     /// Those of them that were called background without running the network.
     pub skipped: usize,
+    /// Windows of a first look, see [`WindowOptions::fast`], that were run beside these.
+    pub looked: usize,
     /// Time inside the network.
     pub network: Duration,
 }
@@ -221,7 +262,8 @@ fn slide(
     while let Some(row) = rows.next() {
         let (empty, full): (Vec<&Window>, Vec<&Window>) = row.iter().partition(|window| {
             let empty = |background: &Background| background.fills(channels, window);
-            background.as_ref().is_some_and(empty) || run.misses(window)
+            background.as_ref().is_some_and(empty)
+                || run.region.is_some_and(|region| region.misses(window))
         });
         for window in empty {
             behind.step(Step::Background(window.clone()))?;
@@ -252,15 +294,6 @@ fn slide(
     }
     report.network = forward.network_time;
     Ok(report)
-}
-
-impl WindowRun<'_> {
-    /// Whether the window lies outside the region in which there can be foreground.
-    fn misses(&self, window: &Window) -> bool {
-        let [z, y, x] = window.volume.clone();
-        self.region
-            .is_some_and(|region| !region.slice(s![z, y, x]).iter().any(|inside| *inside))
-    }
 }
 
 /// Predicts one task on a preprocessed volume.

@@ -15,13 +15,13 @@ use clap::Args;
 use uniseg_imaging::NiftiHeader;
 use uniseg_onnx::Task;
 use uniseg_runtime::{
-    CancelToken, Case, EngineKind, EngineOptions, Engines, MemoryBound, MemoryUse, Merge, Model,
-    Pieces, PiecesOn, Request, RuntimeError, Segmentation, Shard, WindowOptions, find_cases,
-    fit_memory, select_tasks,
+    CancelToken, Case, EngineKind, EngineOptions, Engines, FirstLook, MemoryBound, MemoryUse,
+    Merge, Model, Pieces, PiecesOn, Request, RuntimeError, Segmentation, Shard, WindowOptions,
+    find_cases, fit_memory, select_tasks,
 };
 
 use self::{groups::first_group, outputs::Outputs};
-use super::{EngineArgs, EngineName, Outcome};
+use super::{EngineArgs, EngineName, LookName, Outcome};
 use crate::{allocator, interrupt, preview, report};
 
 /// Segment a volume, or many
@@ -64,10 +64,11 @@ pub(crate) struct Segment {
     /// Run the network on windows of nothing but air, too
     #[arg(long)]
     no_skip: bool,
-    /// Look at half the resolution first and run only windows in which something may be: faster on
-    /// large volumes with small structures, and may miss some
-    #[arg(long)]
-    fast: bool,
+    /// Look everywhere first and run only windows in which something may be: faster on large volumes
+    /// with small structures, and may miss some. --fast alone looks with windows that hardly
+    /// overlap; --fast=half does so at half the resolution, which is faster and misses more
+    #[arg(long, value_enum, value_name = "LOOK", num_args = 0..=1, require_equals = true, default_missing_value = "apart")]
+    fast: Option<LookName>,
     /// Memory this process may use, as in 4G: estimated for each case before it starts; the batch
     /// gives way, and cases are no longer read ahead
     #[arg(long, value_name = "SIZE")]
@@ -242,7 +243,7 @@ impl Segment {
         options.step = self.step.unwrap_or(options.step);
         options.mirror |= self.mirror;
         options.skip = !self.no_skip;
-        options.fast = self.fast;
+        options.fast = self.fast.map(FirstLook::from);
         options.batch = self.batch;
         options.check(model.manifest())?;
         Ok(options)
@@ -291,7 +292,7 @@ impl Segment {
     /// Most tasks that run on a window together. With `--fast` windows are chosen for each task, so
     /// that there one comes after another, unless more are asked for.
     fn together(&self, pieces: &Pieces, on: PiecesOn) -> usize {
-        let one = self.fast.then_some(NonZeroUsize::MIN);
+        let one = self.fast.map(|_| NonZeroUsize::MIN);
         pieces.together(self.together.or(one), on)
     }
 

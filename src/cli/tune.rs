@@ -5,24 +5,33 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 use clap::Args;
 use serde::Serialize;
+use uniseg::samples::Source;
+use uniseg_onnx::Task;
 use uniseg_runtime::{
-    Device, Flavour, Machine, OrtLibrary, Pieces, Precision, Tried, TuneOptions, Tunings,
-    cache_folder, find_ort, list_ort, thread_count, tune,
+    Device, Flavour, LeastLabel, Machine, OrtLibrary, Pieces, Precision, Sample, Tried,
+    TuneOptions, Tunings, cache_folder, find_ort, list_ort, thread_count, tune,
 };
 
-use super::Outcome;
+use super::{Outcome, task_names};
 use crate::{child, report};
 
 /// Find what computes a model fastest on this machine, and remember it
 ///
 /// Tries every device, precision and number of threads with every ONNX Runtime that is found, on
 /// CUDA also every search of convolutions, CUDA graphs and our own normalisation:
-/// opens the model, compares one random window with the cpu's result, and times the next ones.
-/// f32 passes if logits agree within 1e-3 of the largest and labels in 99.9 % of the voxels; bf16,
-/// f16 and int8 if logits agree within 0.1 and labels in 99.5 %. The fastest that passed, in
-/// this run or in an earlier one that tried something else, is what `--device auto` and
-/// `--precision auto` take from then on, for this model on this machine. Exit code 1 if nothing
+/// opens the model, compares some windows with the cpu's result, and times one of them. The fastest
+/// that passed, in this run or in an earlier one that tried something else, is what `--device auto`
+/// and `--precision auto` take from then on, for this model on this machine. Exit code 1 if nothing
 /// passes.
+///
+/// With --image, windows are those of images, and every label that is found in them has to have a
+/// Dice of 0.999 with the cpu's in f32, of 0.99 in tf32, bf16, f16 and int8, or to differ in no more
+/// voxels than a label of 500 voxels may: 1, and 10. In f32 logits have to agree within 1e-3 of the
+/// largest, too. Whole cases come out closer, since they average windows.
+///
+/// Without, it is one random window, which is harder: most voxels are near-ties. f32 passes if
+/// logits agree within 1e-3 of the largest and labels in 99.9 % of the voxels; the others if
+/// logits agree within 0.1 and labels in 99.5 %.
 ///
 /// Quiet the machine before: what else runs is measured too.
 #[derive(Args)]
@@ -39,14 +48,22 @@ pub(crate) struct Tune {
     /// Numbers of threads to try [default: all cores, and half of them if they are four or more]
     #[arg(long, value_delimiter = ',', value_name = "N,...")]
     threads: Vec<NonZeroUsize>,
-    /// Windows that are timed, after one that is not
+    /// How often a window is run and timed, once it was compared
     #[arg(long, default_value = "3", value_name = "N")]
     repeats: NonZeroUsize,
     /// The only ONNX Runtime to try [default: the first found of each kind]
     #[arg(long, value_name = "FILE")]
     ort_lib: Option<PathBuf>,
+    /// Images to compare on: one file, or a folder of cases, as in nnU-Net's imagesTs; TASK as
+    /// `segment` takes it, `all` if left out; may be repeated
+    #[arg(long, value_name = "[TASK=]PATH")]
+    image: Vec<Source>,
+    /// Windows of each --image, spread over its cases and tasks: with fewer than there are tasks,
+    /// some tasks are not compared
+    #[arg(long, default_value = "4", value_name = "N", requires = "image")]
+    windows: NonZeroUsize,
     /// Seed of the random window
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", conflicts_with = "image")]
     seed: u64,
     /// Remember nothing
     #[arg(long)]
@@ -78,8 +95,12 @@ pub(super) fn run(command: Tune) -> anyhow::Result<Outcome> {
     if command.child {
         child::end_with_parent();
     }
-    // A half that lacks its other one fails here, before anything is started.
+    // A half that lacks its other one, and images that are not there, fail here, before anything is
+    // started.
     let pieces = Pieces::open(&command.model)?;
+    for source in &command.image {
+        source.check(pieces.model().manifest())?;
+    }
     let machine = Machine::this();
     let tried = command.tried(&pieces)?;
     let fastest = tried
@@ -98,6 +119,12 @@ pub(super) fn run(command: Tune) -> anyhow::Result<Outcome> {
             let path = tunings.remember(digest, &machine, rows)?;
             remembered_in.get_or_insert(path);
         }
+    }
+    let refused = |row: &Tried| row.failure.is_some() && row.flipped.is_some();
+    if command.image.is_empty() && !command.child && tried.iter().any(refused) {
+        report::note(
+            "a random window is harder than an image: --image compares on windows of real ones",
+        );
     }
     let outcome = match &fastest {
         Some(row) => {
@@ -163,38 +190,45 @@ impl Tune {
             return self.in_this_process(pieces, library);
         }
         let mut tried = Vec::new();
+        let mut failed = 0;
         for library in &libraries {
             match self.in_another_process(library) {
                 Ok(rows) => tried.extend(rows),
                 // One bad library does not spoil the others.
-                Err(error) => report::error(&error),
+                Err(error) => {
+                    report::error(&error);
+                    failed += 1;
+                }
             }
         }
+        ensure!(
+            failed < libraries.len(),
+            "none of the {failed} libraries could be tried"
+        );
         Ok(tried)
     }
 
     fn in_this_process(&self, pieces: &Pieces, library: &OrtLibrary) -> anyhow::Result<Vec<Tried>> {
+        let mut samples = Vec::new();
+        for source in &self.image {
+            let manifest = pieces.model().manifest();
+            samples.extend(source.samples(manifest, self.windows.get(), &mut report::note)?);
+        }
+        if !samples.is_empty() {
+            report::note(&compared(&pieces.model().manifest().tasks, &samples));
+        }
+        let devices = self.devices(library.flavour()).into_iter();
         let options = TuneOptions {
             library: library.path().to_owned(),
-            devices: self.devices(library.flavour()),
-            precisions: Vec::new(),
+            on: devices
+                .map(|device| (device, self.precisions(device, pieces)))
+                .collect(),
             threads: self.thread_counts(),
             repeats: self.repeats,
+            samples,
             seed: self.seed,
         };
-        let mut all = Vec::new();
-        // Which precisions are worth trying depends on the device.
-        for &device in &options.devices {
-            let options = TuneOptions {
-                devices: vec![device],
-                precisions: self.precisions(device, pieces),
-                ..options.clone()
-            };
-            all.extend(tune(pieces, &options, &mut |row| {
-                report::note(&line(row));
-            })?);
-        }
-        Ok(all)
+        Ok(tune(pieces, &options, &mut |row| report::note(&line(row)))?)
     }
 
     fn in_another_process(&self, library: &OrtLibrary) -> anyhow::Result<Vec<Tried>> {
@@ -205,7 +239,14 @@ impl Tune {
             .args(["--child", "--dry-run", "--json", "--ort-lib"])
             .arg(library.path());
         command.args(["--repeats", &self.repeats.to_string()]);
-        command.args(["--seed", &self.seed.to_string()]);
+        if self.image.is_empty() {
+            command.args(["--seed", &self.seed.to_string()]);
+        } else {
+            command.args(["--windows", &self.windows.to_string()]);
+        }
+        for image in &self.image {
+            command.args(["--image", &image.to_string()]);
+        }
         let threads = self.thread_counts().iter().map(|n| n.to_string()).collect();
         command.args(["--threads", &list(threads)]);
         let devices = self.devices(library.flavour());
@@ -284,6 +325,18 @@ impl Tune {
     }
 }
 
+/// Of what windows are, and of what there are none.
+fn compared(tasks: &[Task], samples: &[Sample]) -> String {
+    let seen = |task: &&Task| samples.iter().any(|sample| sample.task.id == task.id);
+    let (seen, unseen): (Vec<&Task>, Vec<&Task>) = tasks.iter().partition(seen);
+    let windows = samples.len();
+    let said = format!("comparing {windows} window(s) of {}", task_names(&seen));
+    match unseen.is_empty() {
+        true => said,
+        false => format!("{said}; not of {}", task_names(&unseen)),
+    }
+}
+
 fn line(row: &Tried) -> String {
     let mut what = format!("{} {} {} thread(s)", row.device, row.precision, row.threads);
     if let Some(how) = row.on_cuda() {
@@ -306,6 +359,7 @@ fn rows(tried: &[Tried]) -> Vec<Vec<String>> {
         "window ms",
         "max rel",
         "flipped",
+        "least Dice (voxels that differ)",
         "engine, or why not",
     ];
     let number = |value: Option<f64>, text: fn(f64) -> String| value.map_or("-".into(), text);
@@ -320,6 +374,15 @@ fn rows(tried: &[Tried]) -> Vec<Vec<String>> {
             number(row.median_ms, |ms| format!("{ms:.0}")),
             number(row.max_rel, |rel| format!("{rel:.1e}")),
             number(row.flipped, |share| format!("{:.3} %", 100.0 * share)),
+            row.least.as_ref().map_or("-".to_owned(), |least| {
+                let LeastLabel {
+                    dice,
+                    label,
+                    differing,
+                    ..
+                } = least;
+                format!("{dice:.4} {label} ({differing})")
+            }),
             row.failure
                 .clone()
                 .unwrap_or_else(|| row.engine.clone().unwrap_or(library)),

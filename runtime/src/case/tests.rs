@@ -8,13 +8,13 @@ use uniseg_imaging::{Affine, Extent, Geometry, SpacingMm, Volume, read_nifti, wr
 use uniseg_onnx::{Artefact, sample};
 
 use super::*;
-use crate::{EngineKind, EngineOptions, open_engine, write_labels, write_statistics};
+use crate::{EngineKind, EngineOptions, FirstLook, open_engine, write_labels, write_statistics};
 
 const OPTIONS: WindowOptions = WindowOptions {
     step: 0.5,
     mirror: false,
     skip: false,
-    fast: false,
+    fast: None,
     batch: std::num::NonZeroUsize::MIN,
 };
 
@@ -153,22 +153,16 @@ fn groups_are_few_and_even() {
     assert!(sizes(&[], 4).is_empty());
 }
 
-#[test]
-fn fast_leaves_windows_out_only_if_every_task_is_seen() {
+/// What windows were run of a CT of so many voxels with a bright corner, which is the foreground of
+/// the manifest's first task.
+fn looked_at(zyx: [usize; 3], look: FirstLook, tasks: &[&Task]) -> crate::WindowReport {
     let manifest = crate::testing::manifest();
-    let liver = &manifest.tasks[0];
-    let other = Task {
-        id: 2,
-        ..liver.clone()
-    };
-    let mut voxels = Array3::from_elem((16, 24, 32), -1000.0);
-    voxels.slice_mut(ndarray::s![..6, ..6, ..8]).fill(200.0);
-    let geometry = Geometry::axis_aligned(
-        Extent::from_zyx([16, 24, 32]),
-        SpacingMm::from_zyx(liver.spacing_zyx_mm).unwrap(),
-    );
+    let mut voxels = Array3::from_elem(zyx, -1000.0);
+    let corner = ndarray::s![..6.min(zyx[0]), ..6.min(zyx[1]), ..8.min(zyx[2])];
+    voxels.slice_mut(corner).fill(200.0);
+    let spacing = SpacingMm::from_zyx(manifest.tasks[0].spacing_zyx_mm).unwrap();
+    let geometry = Geometry::axis_aligned(Extent::from_zyx(zyx), spacing);
     let volume = Volume::new(voxels, geometry).unwrap();
-    // Foreground is what is bright, for the first task alone.
     let mut engine = crate::testing::Toy::new(|image, task| {
         let (_, _, z, y, x) = image.dim();
         ndarray::Array5::from_shape_fn((1, 4, z, y, x), |(_, class, z, y, x)| {
@@ -181,25 +175,47 @@ fn fast_leaves_windows_out_only_if_every_task_is_seen() {
         })
     });
     let options = WindowOptions {
-        fast: true,
+        fast: Some(look),
         ..OPTIONS
     };
-    let mut skipped = |tasks: &[&Task]| {
-        let mut case = Case::from_volumes(&["ct".into()], vec![volume.clone()]).unwrap();
-        let mut predictor = crate::WholeModel::one_by_one(&mut engine, &manifest.network);
-        let request = Request {
-            manifest: &manifest,
-            tasks,
-            options: &options,
-            cancel: &crate::CancelToken::new(),
-            probabilities: &[],
-        };
-        let found = case.segment_together(&mut predictor, request, &mut |_| ());
-        found.unwrap().windows.skipped
+    let mut case = Case::from_volumes(&["ct".into()], vec![volume]).unwrap();
+    let mut predictor = crate::WholeModel::one_by_one(&mut engine, &manifest.network);
+    let request = Request {
+        manifest: &manifest,
+        tasks,
+        options: &options,
+        cancel: &crate::CancelToken::new(),
+        probabilities: &[],
     };
-    assert!(skipped(&[liver]) > 0);
-    assert_eq!(skipped(&[&other]), 0);
-    assert_eq!(skipped(&[liver, &other]), 0);
+    let found = case.segment_together(&mut predictor, request, &mut |_| ());
+    found.unwrap().windows
+}
+
+#[test]
+fn fast_leaves_windows_out_only_if_every_task_is_seen() {
+    let liver = &crate::testing::manifest().tasks[0];
+    let other = Task {
+        id: 2,
+        ..liver.clone()
+    };
+    for look in [FirstLook::Apart, FirstLook::Half] {
+        let skipped = |tasks: &[&Task]| looked_at([16, 24, 32], look, tasks).skipped;
+        assert!(skipped(&[liver]) > 0);
+        assert_eq!(skipped(&[&other]), 0);
+        assert_eq!(skipped(&[liver, &other]), 0);
+    }
+}
+
+#[test]
+fn nothing_is_looked_at_where_that_takes_as_many_windows_as_running_them() {
+    let liver = &crate::testing::manifest().tasks[0];
+    let patch = crate::testing::manifest().network.patch_zyx;
+    for look in [FirstLook::Apart, FirstLook::Half] {
+        let one = looked_at(patch, look, &[liver]);
+        assert_eq!((one.windows, one.looked, one.skipped), (1, 0, 0));
+        let more = looked_at(patch.map(|size| 3 * size), look, &[liver]);
+        assert!(0 < more.looked && more.looked < more.windows, "{more:?}");
+    }
 }
 
 #[test]

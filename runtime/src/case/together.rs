@@ -11,9 +11,8 @@ use uniseg_imaging::{Preprocessed, Volume};
 use uniseg_onnx::{Manifest, Task};
 
 use super::{
-    Case, Channel, Preparation, Progress, Segmentation,
-    coarse::region,
-    file_name,
+    Case, Channel, Preparation, Progress, Segmentation, file_name,
+    first_look::region,
     restoring::{Probabilities, Restoring},
 };
 use crate::{
@@ -173,15 +172,18 @@ impl Case {
         };
         cancel.check()?;
         let begin = Instant::now();
-        let region = match options.fast {
-            true => region(predictor, &request, prepared)?,
-            false => None,
+        let (region, look) = match options.fast {
+            Some(look) => {
+                let show = &mut |done| progress(Progress::Looking(first, done));
+                region(predictor, &request, prepared, look, show)?
+            }
+            None => (None, WindowReport::default()),
         };
         let run = WindowRun {
             manifest,
             tasks,
             channels: prepared.channels.view(),
-            region: region.as_ref().map(|region| region.view()),
+            region: region.as_ref(),
             options,
             cancel,
         };
@@ -210,6 +212,11 @@ impl Case {
             timing.restore = restore;
             Ok((windows, labels))
         })?;
+        let windows = WindowReport {
+            looked: look.windows - look.skipped,
+            network: windows.network + look.network,
+            ..windows
+        };
         timing.network = windows.network;
         let (engine, on) = (predictor.name(), predictor.computed_on());
         let segmentations = tasks

@@ -1,7 +1,8 @@
 //! Two models on the same windows of real images: what fewer bits cost.
 
+use ndarray::Array5;
 use serde::Serialize;
-use uniseg_onnx::Manifest;
+use uniseg_onnx::{Manifest, Task};
 
 use super::{labels, timed};
 use crate::{Predictor, RuntimeError, Sample};
@@ -34,13 +35,15 @@ pub struct LabelAccuracy {
     pub name: String,
     /// Voxels that have it by the reference.
     pub voxels: u64,
+    /// Voxels that only one of the two gives it.
+    pub differing: u64,
     /// Dice with the reference; 1 where neither has it.
     pub dice: f64,
 }
 
 /// Sums over the windows of a task.
 #[derive(Default)]
-struct Sums {
+pub(crate) struct Sums {
     windows: usize,
     max_abs: f64,
     sum_abs: f64,
@@ -64,36 +67,13 @@ pub fn accuracy(
 ) -> Result<Vec<Accuracy>, RuntimeError> {
     let mut rows = Vec::new();
     for task in &manifest.tasks {
-        let mut sums = Sums {
-            overlaps: vec![[0; 3]; task.labels.len()],
-            ..Sums::default()
-        };
+        let mut sums = Sums::default();
         for sample in samples.iter().filter(|sample| sample.task.id == task.id) {
             let (expected, reference_s) = timed(reference, task, &sample.image)?;
             let (found, other_s) = timed(other, task, &sample.image)?;
-            sums.windows += 1;
+            sums.add(task, &expected, &found);
             sums.seconds[0] += reference_s;
             sums.seconds[1] += other_s;
-            for (&expected, &found) in expected.iter().zip(&found) {
-                let gap = (f64::from(expected) - f64::from(found)).abs();
-                let gap = if gap.is_finite() { gap } else { f64::INFINITY };
-                sums.max_abs = sums.max_abs.max(gap);
-                sums.sum_abs += gap;
-            }
-            sums.logits += expected.len() as u64;
-            for (a, b) in labels(task, &expected)
-                .into_iter()
-                .zip(labels(task, &found))
-            {
-                sums.voxels += 1;
-                sums.same += u64::from(a == b);
-                for (label, overlap) in sums.overlaps.iter_mut().enumerate() {
-                    let (a, b) = (a == label, b == label);
-                    for (sum, counts) in overlap.iter_mut().zip([a, b, a && b]) {
-                        *sum += u64::from(counts);
-                    }
-                }
-            }
         }
         if sums.windows > 0 {
             rows.push(sums.row(task));
@@ -103,7 +83,31 @@ pub fn accuracy(
 }
 
 impl Sums {
-    fn row(self, task: &uniseg_onnx::Task) -> Accuracy {
+    /// Counts one window of `task`.
+    pub(crate) fn add(&mut self, task: &Task, expected: &Array5<f32>, found: &Array5<f32>) {
+        self.windows += 1;
+        for (&expected, &found) in expected.iter().zip(found) {
+            let gap = (f64::from(expected) - f64::from(found)).abs();
+            let gap = if gap.is_finite() { gap } else { f64::INFINITY };
+            self.max_abs = self.max_abs.max(gap);
+            self.sum_abs += gap;
+        }
+        self.logits += expected.len() as u64;
+        self.overlaps.resize(task.labels.len(), [0; 3]);
+        for (a, b) in labels(task, expected).into_iter().zip(labels(task, found)) {
+            self.voxels += 1;
+            self.same += u64::from(a == b);
+            for (label, overlap) in self.overlaps.iter_mut().enumerate() {
+                let (a, b) = (a == label, b == label);
+                for (sum, counts) in overlap.iter_mut().zip([a, b, a && b]) {
+                    *sum += u64::from(counts);
+                }
+            }
+        }
+    }
+
+    /// What they come to.
+    pub(crate) fn row(self, task: &Task) -> Accuracy {
         let share = |part: f64, whole: u64| part / whole.max(1) as f64;
         let dice = |[a, b, both]: [u64; 3]| match a + b {
             0 => 1.0,
@@ -124,6 +128,7 @@ impl Sums {
                 .map(|(name, overlap)| LabelAccuracy {
                     name: name.clone(),
                     voxels: overlap[0],
+                    differing: overlap[0] + overlap[1] - 2 * overlap[2],
                     dice: dice(overlap),
                 })
                 .collect(),
@@ -134,8 +139,6 @@ impl Sums {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::Array5;
-
     use super::*;
     use crate::WholeModel;
     use crate::testing::{self, Toy};
@@ -170,6 +173,8 @@ mod tests {
         assert_eq!((row.windows, row.max_abs, row.agreement), (2, 9.0, 0.5));
         let dice: Vec<f64> = row.labels.iter().map(|label| label.dice).collect();
         assert_eq!(dice, [0.0, 0.0]);
+        let differing: Vec<u64> = row.labels.iter().map(|label| label.differing).collect();
+        assert_eq!(differing, [192, 192]);
         let rows = measured(&mut Toy::sum(), &mut Toy::sum()).unwrap();
         assert!(rows[0].labels.iter().all(|label| label.dice == 1.0));
         assert_eq!((rows[0].max_abs, rows[0].agreement), (0.0, 1.0));

@@ -11,11 +11,11 @@ use uniseg_imaging::ndarray::{Array3, Axis, concatenate};
 use uniseg_imaging::{Extent, Geometry, Volume, read_nifti};
 use uniseg_onnx::Task;
 use uniseg_runtime::{
-    CancelToken, Case, Model, Peak, Pieces, Predictor, Request, WindowOptions, group_tasks,
-    measure_peak, peak_memory_bytes, select_tasks, write_labels,
+    CancelToken, Case, FirstLook, Model, Peak, Pieces, Predictor, Request, WindowOptions,
+    group_tasks, measure_peak, peak_memory_bytes, select_tasks, write_labels,
 };
 
-use super::super::{EngineArgs, EngineName, Outcome, task_names};
+use super::super::{EngineArgs, EngineName, LookName, Outcome, task_names};
 use crate::report;
 
 /// Measure a whole case: read, preprocess, network, restore, write; peak memory
@@ -50,10 +50,9 @@ pub(super) struct BenchCase {
     /// Call windows of nothing but air background without running them
     #[arg(long)]
     skip: bool,
-    /// Look at half the resolution first and run only windows in which something may be; that look
-    /// is part of `around it`
-    #[arg(long)]
-    fast: bool,
+    /// Look everywhere first and run only windows in which something may be, as `segment` does
+    #[arg(long, value_enum, value_name = "LOOK", num_args = 0..=1, require_equals = true, default_missing_value = "apart")]
+    fast: Option<LookName>,
     /// Windows, or mirror views, in one call of the network, if the model takes more than one
     #[arg(long, value_name = "N", default_value = "1")]
     batch: NonZeroUsize,
@@ -88,6 +87,8 @@ struct Row {
     voxels: usize,
     windows: usize,
     skipped: usize,
+    /// Windows of a first look that were run, which are not among `windows`.
+    looked: usize,
     read_s: f64,
     preprocess_s: f64,
     network_s: f64,
@@ -102,7 +103,7 @@ struct Row {
     /// Everything but the windows, as a share of the whole.
     pre_and_post_share: f64,
     windows_per_second: f64,
-    /// Windows that were run, every mirrored view for itself.
+    /// Windows that were run, every mirrored view and those of a first look for themselves.
     views: f64,
     gflop_per_second: f64,
     /// Of the engine's own peak, see [`Peak`].
@@ -134,7 +135,7 @@ impl BenchCase {
         options.step = self.step.unwrap_or(options.step);
         options.mirror |= self.mirror;
         options.skip = self.skip;
-        options.fast = self.fast;
+        options.fast = self.fast.map(FirstLook::from);
         options.batch = self.batch;
         let flops = match pieces.encoder() {
             // It runs once, the decoder for each task.
@@ -214,18 +215,20 @@ impl BenchCase {
         let around = read + timing.preprocess + timing.restore_wait + write;
         let seconds = |duration: Duration| duration.as_secs_f64();
         let total = seconds(around + timing.windows);
-        let run = (windows.windows - windows.skipped) as f64;
+        let run = windows.windows - windows.skipped;
         let views = if options.mirror {
             1 << model.manifest().inference.mirror_axes.len()
         } else {
             1
         };
-        let views = run * f64::from(views);
+        // A first look is not mirrored.
+        let views = (run * views + windows.looked) as f64;
         Ok(Row {
             growth,
             voxels: case.geometry().extent.zyx().iter().product(),
             windows: windows.windows,
             skipped: windows.skipped,
+            looked: windows.looked,
             read_s: seconds(read),
             preprocess_s: seconds(timing.preprocess),
             network_s: seconds(timing.network),
@@ -235,7 +238,7 @@ impl BenchCase {
             write_s: seconds(write),
             total_s: total,
             pre_and_post_share: seconds(around) / total,
-            windows_per_second: run / seconds(timing.windows),
+            windows_per_second: (run + windows.looked) as f64 / seconds(timing.windows),
             views,
             // Filled in where the network's work and the peak are known.
             gflop_per_second: 0.0,
@@ -270,6 +273,7 @@ fn table(measured: &Measured) -> String {
         "z",
         "windows",
         "skipped",
+        "looked at",
         "read",
         "preprocess",
         "network",
@@ -290,6 +294,7 @@ fn table(measured: &Measured) -> String {
             format!("x{}", row.growth),
             row.windows.to_string(),
             row.skipped.to_string(),
+            row.looked.to_string(),
             seconds(row.read_s),
             seconds(row.preprocess_s),
             seconds(row.network_s),
