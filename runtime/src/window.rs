@@ -109,10 +109,11 @@ pub struct Region {
 impl Region {
     /// Whether the window lies outside of it, further than its margin.
     fn misses(&self, window: &Window) -> bool {
+        let scale = self.scale.max(1);
         let near = |axis: usize| {
             let Range { start, end } = window.volume[axis].clone();
-            let first = start.saturating_sub(self.margin) / self.scale;
-            let end = (end + self.margin).div_ceil(self.scale);
+            let first = start.saturating_sub(self.margin) / scale;
+            let end = (end + self.margin).div_ceil(scale);
             let end = end.min(self.seen.len_of(Axis(axis)));
             first.min(end)..end
         };

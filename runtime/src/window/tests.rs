@@ -183,4 +183,33 @@ proptest! {
             prop_assert!(plane.iter().all(|&p| (p - wanted).abs() < 1e-5));
         }
     }
+
+    #[test]
+    fn a_window_misses_a_region_if_none_of_it_is_within_the_margin(
+        extent in [1usize..9, 1usize..9, 1usize..9],
+        from in [0usize..9, 0usize..9, 0usize..9],
+        size in [1usize..4, 1usize..4, 1usize..4],
+        at in [0usize..9, 0usize..9, 0usize..9],
+        scale in 1usize..3,
+        margin in 0usize..4,
+    ) {
+        let start: [usize; 3] = std::array::from_fn(|axis| from[axis] % extent[axis]);
+        let volume: [Range<usize>; 3] =
+            std::array::from_fn(|axis| start[axis]..(start[axis] + size[axis]).min(extent[axis]));
+        let window = Window { patch: volume.clone(), volume };
+        let mut seen = Array3::from_elem(extent.map(|size| size.div_ceil(scale)), false);
+        let at: [usize; 3] = std::array::from_fn(|axis| at[axis] % extent[axis]);
+        seen[at.map(|at| at / scale)] = true;
+        // Along each axis, voxels of the volume that the one that was seen spans.
+        let near = (0..3).all(|axis| {
+            let spans = |voxel: usize| voxel / scale == at[axis] / scale;
+            let mut seen = (0..extent[axis] + scale).filter(|voxel| spans(*voxel));
+            seen.any(|seen| {
+                let mut window = window.volume[axis].clone();
+                window.any(|voxel| voxel.abs_diff(seen) <= margin)
+            })
+        });
+        let region = Region { seen, scale, margin };
+        prop_assert_eq!(region.misses(&window), !near);
+    }
 }
