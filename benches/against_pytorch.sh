@@ -72,6 +72,14 @@ eight "pair f32" ct32.decoder.onnx ct f32
 eight "pair bf16" ct.decoder.onnx ct16 bf16
 eight "pair int8" ct8.decoder.onnx ct8 int8
 eight "pair int8, the rest in bf16" ct8.decoder.onnx ct8b bf16
+echo "== beside them: one task with windows left out" >&2
+few() { # NAME OUTPUT [FLAG...]
+    measure "uniseg bf16, $1" "$UNISEG" segment "$out/liver.onnx" "$out/case.nii.gz" --task liver \
+        -o "$out/labels/$2.nii.gz" --device "$device" --precision bf16 "${@:3}"
+}
+few "windows of air left out" air
+few "--fast" fast --no-skip --fast
+few "--fast=half" half --no-skip --fast=half
 
 echo "== labels" >&2
 same() { "$PYTHON" benches/peer/same_labels.py "$@"; }

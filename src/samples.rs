@@ -63,6 +63,9 @@ impl FromStr for Source {
     }
 }
 
+/// The files of a case, and the tasks that take them.
+type Taken = (Vec<PathBuf>, Vec<Task>);
+
 /// As it is parsed.
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,12 +130,12 @@ impl Source {
         Ok(())
     }
 
-    /// The files of each case, and the tasks that take them.
+    /// All cases, without reading them.
     fn pairs(
         &self,
         manifest: &Manifest,
         say: &mut dyn FnMut(&str),
-    ) -> Result<Vec<(Vec<PathBuf>, Vec<Task>)>, SampleError> {
+    ) -> Result<Vec<Taken>, SampleError> {
         let mut pairs = Vec::new();
         let mut said = None;
         for files in cases(&self.path)? {

@@ -253,12 +253,37 @@ fn documents_name_only_what_exists() {
             .split("](")
             .skip(1)
             .filter_map(|rest| rest.split(')').next());
-        for link in links.filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
-            let file = link.split('#').next().unwrap_or_default();
-            let folder = document.parent().unwrap();
-            assert!(folder.join(file).exists(), "{shown} links to {file}");
+        for link in links.filter(|link| !link.starts_with("http")) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => document.clone(),
+                _ => document.parent().unwrap().join(file),
+            };
+            assert!(target.exists(), "{shown} links to {file}");
+            if !heading.is_empty() {
+                let text = fs::read_to_string(&target).unwrap();
+                let found = text
+                    .lines()
+                    .filter_map(anchor)
+                    .any(|known| known == heading);
+                assert!(
+                    found,
+                    "{shown} links to {link}, where there is no such heading"
+                );
+            }
         }
     }
+}
+
+/// What a link to a heading is called, if the line is one: as code hosts make it of its text.
+fn anchor(line: &str) -> Option<String> {
+    let text = line.trim_start_matches('#').strip_prefix(' ')?;
+    let heading = line.starts_with('#');
+    let kept = text.to_lowercase().replace(' ', "-");
+    let kept = kept
+        .chars()
+        .filter(|c| c.is_alphanumeric() || "-_".contains(*c));
+    heading.then(|| kept.collect())
 }
 
 fn looks_like_a_path(word: &str) -> bool {

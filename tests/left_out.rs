@@ -37,6 +37,16 @@ fn surrounded(golden: &Golden, outside: impl Fn(usize) -> f32) -> Volume<f32> {
 }
 
 fn segment(model: &Model, volume: &Volume<f32>, skip: bool, fast: Option<FirstLook>) -> Together {
+    segment_for(model, "liver", volume, skip, fast)
+}
+
+fn segment_for(
+    model: &Model,
+    task: &str,
+    volume: &Volume<f32>,
+    skip: bool,
+    fast: Option<FirstLook>,
+) -> Together {
     let mut case = Case::from_volumes(&["ct".into()], vec![volume.clone()]).unwrap();
     let mut engine = engine(model, EngineKind::Ort);
     let mut predictor = WholeModel::new(engine.as_mut(), model);
@@ -47,7 +57,7 @@ fn segment(model: &Model, volume: &Volume<f32>, skip: bool, fast: Option<FirstLo
     };
     let request = Request {
         manifest: model.manifest(),
-        tasks: &[model.manifest().task("liver").unwrap()],
+        tasks: &[model.manifest().task(task).unwrap()],
         options: &options,
         cancel: &CancelToken::new(),
         probabilities: &[],
@@ -128,4 +138,27 @@ fn fast_finds_the_organ_and_leaves_windows_out() {
     assert_eq!(apart.windows.skipped, 0);
     let [all, apart] = [&all, &apart].map(|found| &found.segmentations[0].labels);
     assert_eq!(all, apart);
+}
+
+#[test]
+fn nothing_is_left_out_of_the_real_ct_and_mr() {
+    let Some(golden) = golden("nothing_is_left_out_of_the_real_ct_and_mr") else {
+        return;
+    };
+    let model = Model::open(artefacts::trained(&golden)).unwrap();
+    let [ct, mr] = ["ct", "mr"].map(|name| {
+        let path = golden.path(&format!("data/{name}_small.nii.gz"));
+        read_nifti(&path).unwrap().volume
+    });
+    let tasks = &model.manifest().tasks;
+    for task in tasks.iter().filter(|task| task.channels.len() == 1) {
+        let volume = match task.channels[0].modality.as_str() {
+            "CT" => &ct,
+            _ => &mr,
+        };
+        // Air, and what is not seen at half the resolution.
+        let found = segment_for(&model, &task.name, volume, true, Some(FirstLook::Half));
+        assert!(found.windows.looked > 0);
+        assert_eq!(found.windows.skipped, 0, "{}", task.name);
+    }
 }

@@ -112,6 +112,49 @@ fn images_that_are_not_there_and_tasks_that_do_not_exist_are_refused_at_once() {
     }
 }
 
+/// What `auto` is, in `segment`, is what `tune` found fastest.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn what_is_tuned_is_what_a_case_is_computed_on() {
+    let Some(golden) = golden("what_is_tuned_is_what_a_case_is_computed_on") else {
+        return;
+    };
+    let library = ort::openvino_library();
+    let model = artefacts::trained(&golden).to_str().unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let in_cache = |arguments: &[&str]| {
+        run(Command::new(PROGRAM)
+            .args(arguments)
+            .args(["--ort-lib", &library])
+            .env("UNISEG_CACHE", cache.path()))
+        .succeeds()
+    };
+    let image = golden.path("data/ct_small.nii.gz");
+    let labels = cache.path().join("liver.nii.gz");
+    let computed_on = || {
+        let [image, labels] = [&image, &labels].map(|path| path.to_str().unwrap());
+        in_cache(&["segment", model, image, "--task", "liver", "-o", labels]);
+        let record = fs::read_to_string(cache.path().join("liver.json")).unwrap();
+        let record: Value = serde_json::from_str(&record).unwrap();
+        [&record["device"], &record["precision"]].map(|value| value.as_str().unwrap().to_owned())
+    };
+    // With nothing tuned it is what the library is for, in the artefact's own precision.
+    assert_eq!(computed_on(), ["openvino", "f32"]);
+    let only = |device, precision| {
+        let on = [
+            "--device",
+            device,
+            "--precision",
+            precision,
+            "--repeats",
+            "1",
+        ];
+        in_cache(&[&["tune", model][..], &on, &["--image", &real_ct(&golden)]].concat());
+    };
+    only("cpu", "f32");
+    assert_eq!(computed_on(), ["cpu", "f32"]);
+}
+
 #[test]
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn bf16_is_judged_by_its_labels_on_an_image() {

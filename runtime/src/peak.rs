@@ -1,4 +1,4 @@
-//! What a machine can do at most: how fast an engine multiplies, and how much memory was used.
+//! What a machine can do at most: how fast an engine convolves, and how much memory was used.
 
 use std::time::Instant;
 
