@@ -8,7 +8,7 @@ use uniseg_runtime::{
 
 use crate::support::{Golden, artefacts, golden, ort::engine};
 
-/// Dice with the labels of a pass that leaves nothing out: of `--fast`, and of air.
+/// Dice with the labels of a pass that leaves nothing out: of `--fast=half`, and of air.
 const FAST_DICE: f64 = 0.995;
 const AIR_DICE: f64 = 0.999;
 
@@ -132,12 +132,6 @@ fn fast_finds_the_organ_and_leaves_windows_out() {
     let all = segment(&model, &volume, false, None);
     let some = segment(&model, &volume, false, Some(FirstLook::Half));
     compare(&golden, "half", [&all, &some], FAST_DICE);
-    // The network calls much of that tissue liver, as long as it sees it as it was trained to. Where
-    // it sees something, nothing may be left out.
-    let apart = segment(&model, &volume, false, Some(FirstLook::Apart));
-    assert_eq!(apart.windows.skipped, 0);
-    let [all, apart] = [&all, &apart].map(|found| &found.segmentations[0].labels);
-    assert_eq!(all, apart);
 }
 
 #[test]
@@ -151,6 +145,7 @@ fn nothing_is_left_out_of_the_real_ct_and_mr() {
         read_nifti(&path).unwrap().volume
     });
     let tasks = &model.manifest().tasks;
+    let mut looked = 0;
     for task in tasks.iter().filter(|task| task.channels.len() == 1) {
         let volume = match task.channels[0].modality.as_str() {
             "CT" => &ct,
@@ -158,7 +153,8 @@ fn nothing_is_left_out_of_the_real_ct_and_mr() {
         };
         // Air, and what is not seen at half the resolution.
         let found = segment_for(&model, &task.name, volume, true, Some(FirstLook::Half));
-        assert!(found.windows.looked > 0);
         assert_eq!(found.windows.skipped, 0, "{}", task.name);
+        looked += found.windows.looked;
     }
+    assert!(looked > 0);
 }

@@ -55,7 +55,7 @@ pub struct WindowOptions {
 #[serde(rename_all = "snake_case")]
 pub enum FirstLook {
     /// At the resolution that the network was trained for: an eighth of the windows of a step of
-    /// half a patch in a large volume, a quarter where there are a few along each axis.
+    /// half a patch in a large volume, more where there are a few along an axis.
     Apart,
     /// At half the resolution: an eighth of those. A network may not know organs of half their size.
     Half,

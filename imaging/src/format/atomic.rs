@@ -122,7 +122,9 @@ fn fill_and_sync(
 ) -> io::Result<()> {
     let buffered = BufWriter::with_capacity(1 << 16, file);
     let buffered = if gzip {
-        let mut encoder = GzEncoder::new(buffered, Compression::new(6));
+        // Level 6, the usual one, takes more than twice the time for label maps of many small parts.
+        // Its files are 6 % smaller there, and a quarter where they are small anyway.
+        let mut encoder = GzEncoder::new(buffered, Compression::new(4));
         fill(&mut encoder)?;
         encoder.finish()?
     } else {

@@ -21,8 +21,8 @@ const POSSIBLE_AT_HALF: f32 = 0.1;
 const MARGIN: usize = 8;
 
 /// Where any of the tasks can have foreground, and what looking took. Nothing if one of them was not
-/// seen, which says too little to leave windows out, and nothing without a look where there are not
-/// fewer windows to look at than to run.
+/// seen, which says too little to leave windows out, and nothing without a look where one would take
+/// more than a third of the windows.
 ///
 /// Errors: those of [`predict_slabs`] and of resampling.
 pub(super) fn region(
@@ -45,7 +45,7 @@ pub(super) fn region(
         false => 1,
     };
     let windows = views * WindowPlan::new(full, patch, request.options.step)?.len();
-    if WindowPlan::new(small, patch, 1.0)?.len() >= windows {
+    if 3 * WindowPlan::new(small, patch, 1.0)?.len() > windows {
         return Ok((None, WindowReport::default()));
     }
     let at_half = match look {

@@ -207,12 +207,15 @@ fn fast_leaves_windows_out_only_if_every_task_is_seen() {
 }
 
 #[test]
-fn nothing_is_looked_at_where_that_takes_as_many_windows_as_running_them() {
+fn nothing_is_looked_at_where_that_takes_too_many_of_the_windows() {
     let liver = &crate::testing::manifest().tasks[0];
     let patch = crate::testing::manifest().network.patch_zyx;
     for look in [FirstLook::Apart, FirstLook::Half] {
         let one = looked_at(patch, look, &[liver]);
         assert_eq!((one.windows, one.looked, one.skipped), (1, 0, 0));
+        let [z, y, x] = patch;
+        let long = looked_at([z, y, 6 * x], FirstLook::Apart, &[liver]);
+        assert_eq!((long.windows, long.looked), (11, 0));
         let more = looked_at(patch.map(|size| 3 * size), look, &[liver]);
         assert!(0 < more.looked && more.looked < more.windows, "{more:?}");
     }
