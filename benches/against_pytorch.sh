@@ -19,10 +19,11 @@ device=${DEVICE:-openvino}
 [ "$device" != openvino ] || "$UNISEG" runtime install --openvino
 
 measure() { "$PYTHON" benches/peer/measure.py "$@" >/dev/null; }
-segment() { # NAME MODEL TASKS OUTPUT PRECISION [FLAG...]
-    measure "$1" "$UNISEG" segment "$out/$2" "$out/case.nii.gz" --task "$3" -o "$4" --no-skip \
+skipping() { # NAME MODEL TASKS OUTPUT PRECISION [FLAG...]
+    measure "$1" "$UNISEG" segment "$out/$2" "$out/case.nii.gz" --task "$3" -o "$4" \
         --device "$device" --precision "$5" "${@:6}"
 }
+segment() { skipping "$@" --no-skip; }
 
 # What is compared.
 "$PYTHON" benches/peer/make_checkpoint.py "$out/official.model"
@@ -73,13 +74,9 @@ eight "pair bf16" ct.decoder.onnx ct16 bf16
 eight "pair int8" ct8.decoder.onnx ct8 int8
 eight "pair int8, the rest in bf16" ct8.decoder.onnx ct8b bf16
 echo "== beside them: one task with windows left out" >&2
-few() { # NAME OUTPUT [FLAG...]
-    measure "uniseg bf16, $1" "$UNISEG" segment "$out/liver.onnx" "$out/case.nii.gz" --task liver \
-        -o "$out/labels/$2.nii.gz" --device "$device" --precision bf16 "${@:3}"
-}
-few "windows of air left out" air
-few "--fast" fast --no-skip --fast
-few "--fast=half" half --no-skip --fast=half
+skipping "uniseg bf16, windows of air left out" liver.onnx liver "$out/labels/air.nii.gz" bf16
+segment "uniseg bf16, --fast" liver.onnx liver "$out/labels/fast.nii.gz" bf16 --fast
+segment "uniseg bf16, --fast=half" liver.onnx liver "$out/labels/half.nii.gz" bf16 --fast=half
 
 echo "== labels" >&2
 same() { "$PYTHON" benches/peer/same_labels.py "$@"; }

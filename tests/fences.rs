@@ -277,13 +277,13 @@ fn documents_name_only_what_exists() {
 
 /// What a link to a heading is called, if the line is one: as code hosts make it of its text.
 fn anchor(line: &str) -> Option<String> {
-    let text = line.trim_start_matches('#').strip_prefix(' ')?;
-    let heading = line.starts_with('#');
+    let marks = line.strip_prefix('#')?;
+    let text = marks.trim_start_matches('#').strip_prefix(' ')?;
     let kept = text.to_lowercase().replace(' ', "-");
     let kept = kept
         .chars()
         .filter(|c| c.is_alphanumeric() || "-_".contains(*c));
-    heading.then(|| kept.collect())
+    Some(kept.collect())
 }
 
 fn looks_like_a_path(word: &str) -> bool {

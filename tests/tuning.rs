@@ -9,9 +9,8 @@ use serde_json::Value;
 use crate::support::program::{PROGRAM, Run, run};
 use crate::support::{Golden, artefacts, golden, ort, uniseg};
 
-/// The program with ONNX Runtime's plain library and a cache of its own.
-fn in_cache(cache: &Path, arguments: &[&str]) -> Run {
-    let library = ort::library();
+/// The program with a library and a cache of its own.
+fn in_cache(cache: &Path, library: &Path, arguments: &[&str]) -> Run {
     run(Command::new(PROGRAM)
         .args(arguments)
         .arg("--ort-lib")
@@ -22,7 +21,7 @@ fn in_cache(cache: &Path, arguments: &[&str]) -> Run {
 #[test]
 fn what_is_tuned_is_remembered_and_a_corrupt_memory_only_noted() {
     let cache = tempfile::tempdir().unwrap();
-    let in_cache = |arguments: &[&str]| in_cache(cache.path(), arguments);
+    let in_cache = |arguments: &[&str]| in_cache(cache.path(), ort::library(), arguments);
     let model = artefacts::tiny().to_str().unwrap();
     let said = in_cache(&["tune", model, "--threads", "1,2", "--json"]).succeeds();
     let report: Value = serde_json::from_str(&said).unwrap();
@@ -86,6 +85,7 @@ fn on_images_every_label_is_compared() {
     let on_image = ["tune", model, "--image", &image, "--repeats", "1", "--json"];
     let said = in_cache(
         cache.path(),
+        ort::library(),
         &[&on_image[..], &["--device", "cpu"]].concat(),
     )
     .succeeds();
@@ -122,13 +122,8 @@ fn what_is_tuned_is_what_a_case_is_computed_on() {
     let library = ort::openvino_library();
     let model = artefacts::trained(&golden).to_str().unwrap();
     let cache = tempfile::tempdir().unwrap();
-    let in_cache = |arguments: &[&str]| {
-        run(Command::new(PROGRAM)
-            .args(arguments)
-            .args(["--ort-lib", &library])
-            .env("UNISEG_CACHE", cache.path()))
-        .succeeds()
-    };
+    let in_cache =
+        |arguments: &[&str]| in_cache(cache.path(), Path::new(&library), arguments).succeeds();
     let image = golden.path("data/ct_small.nii.gz");
     let labels = cache.path().join("liver.nii.gz");
     let computed_on = || {
@@ -140,18 +135,15 @@ fn what_is_tuned_is_what_a_case_is_computed_on() {
     };
     // With nothing tuned it is what the library is for, in the artefact's own precision.
     assert_eq!(computed_on(), ["openvino", "f32"]);
-    let only = |device, precision| {
-        let on = [
-            "--device",
-            device,
-            "--precision",
-            precision,
-            "--repeats",
-            "1",
-        ];
-        in_cache(&[&["tune", model][..], &on, &["--image", &real_ct(&golden)]].concat());
-    };
-    only("cpu", "f32");
+    let on_cpu = ["--device", "cpu", "--precision", "f32", "--repeats", "1"];
+    in_cache(
+        &[
+            &["tune", model][..],
+            &on_cpu,
+            &["--image", &real_ct(&golden)],
+        ]
+        .concat(),
+    );
     assert_eq!(computed_on(), ["cpu", "f32"]);
 }
 

@@ -102,12 +102,22 @@ fn timed(
     image: &Array5<f32>,
 ) -> Result<(Array5<f32>, f64), RuntimeError> {
     let start = Instant::now();
+    let found = logits(predictor, task, image)?;
+    Ok((found, start.elapsed().as_secs_f64()))
+}
+
+/// The logits of a task on one window.
+pub(crate) fn logits(
+    predictor: &mut dyn Predictor,
+    task: &Task,
+    image: &Array5<f32>,
+) -> Result<Array5<f32>, RuntimeError> {
     let mut found = Array5::zeros((0, 0, 0, 0, 0));
     predictor.logits(image.view(), &[task.id], &mut |_, logits| {
         found = logits.to_owned();
         Ok(())
     })?;
-    Ok((found, start.elapsed().as_secs_f64()))
+    Ok(found)
 }
 
 pub(crate) fn difference(
@@ -149,7 +159,7 @@ pub(crate) fn difference(
 }
 
 /// The highest of the task's own classes, voxel by voxel.
-fn labels(task: &Task, logits: &Array5<f32>) -> Vec<usize> {
+pub(crate) fn labels(task: &Task, logits: &Array5<f32>) -> Vec<usize> {
     let classes = task.labels.len().min(logits.shape()[1]);
     logits
         .slice(s![0, ..classes, .., .., ..])

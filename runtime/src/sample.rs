@@ -44,16 +44,12 @@ pub fn sample_windows(
     let [d, h, w] = network.patch_zyx;
     let mut samples = Vec::with_capacity(taken);
     // The middle ones of equal parts.
-    let mut middles = (0..taken).map(|part| (2 * part + 1) * plan.len() / (2 * taken));
-    let mut next = middles.next();
-    for (index, window) in plan.windows().enumerate() {
-        if next != Some(index) {
-            continue;
-        }
-        next = middles.next();
+    let windows: Vec<_> = plan.windows().collect();
+    let middles = (0..taken).map(|part| (2 * part + 1) * windows.len() / (2 * taken));
+    for window in middles.filter_map(|index| windows.get(index)) {
         let mut image = Array5::zeros((1, network.slots, d, h, w));
-        let [pz, py, px] = window.patch;
-        let [vz, vy, vx] = window.volume;
+        let [pz, py, px] = window.patch.clone();
+        let [vz, vy, vx] = window.volume.clone();
         for (channel, voxels) in task.channels.iter().zip(channels.outer_iter()) {
             image
                 .slice_mut(s![0, channel.slot, pz.clone(), py.clone(), px.clone()])

@@ -73,6 +73,14 @@ impl WindowOptions {
         }
     }
 
+    /// How often the network sees each window: once for every mirror view.
+    pub fn views(&self, manifest: &Manifest) -> usize {
+        match self.mirror {
+            true => 1 << manifest.inference.mirror_axes.len(),
+            false => 1,
+        }
+    }
+
     /// Whether windows of the artefact can move so.
     ///
     /// Errors: [`RuntimeError::WindowStep`].

@@ -40,10 +40,7 @@ pub(super) fn region(
     let full = [z, y, x];
     let small = full.map(|size| size.div_ceil(scale));
     let patch = request.manifest.network.patch_zyx;
-    let views = match request.options.mirror {
-        true => 1 << request.manifest.inference.mirror_axes.len(),
-        false => 1,
-    };
+    let views = request.options.views(request.manifest);
     let windows = views * WindowPlan::new(full, patch, request.options.step)?.len();
     if 3 * WindowPlan::new(small, patch, 1.0)?.len() > windows {
         return Ok((None, WindowReport::default()));

@@ -159,9 +159,9 @@ impl Choice {
     }
 }
 
-/// The folder, in that of all, of TensorRT's engines for this very file and a precision. ONNX Runtime names them by the graph's
-/// names and shapes alone: another network of the same shape, a second fold for instance, would be
-/// computed with the first one's weights.
+/// The folder, in that of all, of TensorRT's engines for this very file and a precision. ONNX
+/// Runtime names them by the graph's names and shapes alone: another network of the same shape, a
+/// second fold for instance, would be computed with the first one's weights.
 fn engines_of(all: &Path, model: &Model, precision: Precision) -> PathBuf {
     let digest = sha256(model.bytes());
     all.join(digest.get(..32).unwrap_or(&digest))

@@ -8,7 +8,7 @@ use uniseg_onnx::Task;
 use super::{LeastLabel, Tried, TuneOptions};
 use crate::{
     Accuracy, Device, EngineKind, EngineOptions, Pieces, Predictor, RuntimeError, Sample,
-    compare::{Sums, difference},
+    compare::{Sums, difference, labels, logits},
     random_patch,
 };
 
@@ -46,19 +46,17 @@ impl Windows {
         let all: Vec<_> = samples
             .into_iter()
             .map(|sample| {
-                let expected = logits(reference.predictor(), &sample)?;
+                let expected = logits(reference.predictor(), &sample.task, &sample.image)?;
                 Ok::<_, RuntimeError>((sample, expected))
             })
             .collect::<Result<_, _>>()?;
-        if real {
-            let mut itself = ByTask::default();
-            for (sample, expected) in &all {
-                itself.add(&sample.task, expected, expected);
-            }
-            if LeastLabel::of(&itself.rows()).is_none() {
-                let windows = all.len();
-                return Err(RuntimeError::NothingToCompare { windows });
-            }
+        let shows = |(sample, expected): &(Sample, Array5<f32>)| {
+            let labels = labels(&sample.task, expected);
+            labels.into_iter().any(|label| label > 0)
+        };
+        if real && !all.iter().any(shows) {
+            let windows = all.len();
+            return Err(RuntimeError::NothingToCompare { windows });
         }
         Ok(Windows { all, real })
     }
@@ -76,28 +74,24 @@ impl Windows {
         };
         if row.graph {
             // It is recorded on another image: what is compared is a replay, which must read this.
-            let other = Sample {
-                task: first.task.clone(),
-                image: -&first.image,
-            };
-            logits(predictor, &other)?;
+            logits(predictor, &first.task, &-&first.image)?;
         }
         let (mut flipped, mut voxels) = (0, 0);
         let mut max_rel = 0.0f64;
-        let mut labels = ByTask::default();
+        let mut by_task = ByTask::default();
         for (sample, expected) in &self.all {
-            let found = logits(predictor, sample)?;
+            let found = logits(predictor, &sample.task, &sample.image)?;
             let apart = difference(&sample.task, expected, &found, [0.0; 2]);
             max_rel = max_rel.max(apart.max_rel);
             flipped += apart.flipped;
             voxels += apart.voxels;
-            labels.add(&sample.task, expected, &found);
+            if self.real {
+                by_task.add(&sample.task, expected, &found);
+            }
         }
         row.max_rel = Some(max_rel);
         row.flipped = Some(flipped as f64 / voxels.max(1) as f64);
-        if self.real {
-            row.least = LeastLabel::of(&labels.rows());
-        }
+        row.least = LeastLabel::of(&by_task.rows());
         // Too far off is too far off, however fast.
         if row.too_far().is_some() {
             return Ok(());
@@ -135,16 +129,6 @@ impl<'a> ByTask<'a> {
         let rows = self.0.into_iter();
         rows.map(|(task, sums)| sums.row(task)).collect()
     }
-}
-
-/// The logits of the window's task.
-fn logits(predictor: &mut dyn Predictor, sample: &Sample) -> Result<Array5<f32>, RuntimeError> {
-    let mut found = Array5::zeros((0, 0, 0, 0, 0));
-    predictor.logits(sample.image.view(), &[sample.task.id], &mut |_, logits| {
-        found = logits.to_owned();
-        Ok(())
-    })?;
-    Ok(found)
 }
 
 /// The middle one; of an even number the lower of the two.

@@ -216,13 +216,8 @@ impl BenchCase {
         let seconds = |duration: Duration| duration.as_secs_f64();
         let total = seconds(around + timing.windows);
         let run = windows.windows - windows.skipped;
-        let views = if options.mirror {
-            1 << model.manifest().inference.mirror_axes.len()
-        } else {
-            1
-        };
         // A first look is not mirrored.
-        let views = (run * views + windows.looked) as f64;
+        let views = (run * options.views(model.manifest()) + windows.looked) as f64;
         Ok(Row {
             growth,
             voxels: case.geometry().extent.zyx().iter().product(),
