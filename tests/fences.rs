@@ -169,6 +169,8 @@ fn foreign_libraries_are_named_in_one_file_each() {
             "runtime/src/engine/ort.rs",
             "runtime/src/engine/ort/binding.rs",
             "runtime/src/engine/ort/binding/buffer.rs",
+            "runtime/src/engine/ort/in_file.rs",
+            "runtime/src/engine/ort/in_file/tests.rs",
             "runtime/src/engine/ort/library.rs",
             "runtime/src/engine/ort/norm.rs",
             "runtime/src/engine/ort/norm/tests.rs",

@@ -67,9 +67,13 @@ fn many_classes() -> PathBuf {
 }
 
 fn image(path: &Path) {
+    image_of(path, [SIDE; 3]);
+}
+
+fn image_of(path: &Path, zyx: [usize; 3]) {
     let spacing = SpacingMm::from_zyx([3.0, 1.5, 1.5]).unwrap();
-    let geometry = Geometry::axis_aligned(Extent::from_zyx([SIDE; 3]), spacing);
-    let voxels = Array3::from_shape_fn([SIDE; 3], |(z, y, x)| ((z * 7 + y * 3 + x) % 301) as f32);
+    let geometry = Geometry::axis_aligned(Extent::from_zyx(zyx), spacing);
+    let voxels = Array3::from_shape_fn(zyx, |(z, y, x)| ((z * 7 + y * 3 + x) % 301) as f32);
     write_image(path, &Volume::new(voxels, geometry).unwrap()).unwrap();
 }
 
@@ -240,5 +244,112 @@ fn the_estimate_knows_what_openvino_needs() {
             ..EngineOptions::default()
         };
         the_estimate_holds(options, &format!("openvino-{precision}"), 2.0);
+    }
+}
+
+/// Weights of the middle convolution of [`wide`].
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+const WIDE: [usize; 2] = [5120, 2048];
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+const WIDE_PATCH: [usize; 3] = [4, 8, 8];
+
+/// An artefact with 42 MB of weights and next to nothing else.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn wide() -> Artefact {
+    let [d, h, w] = WIDE_PATCH.map(|size| size as i64);
+    let weight = |name: &str, [to, from]: [usize; 2]| {
+        // Of either sign and the size that keeps values as they are.
+        let values = (0..to * from).map(|at| ((at * 7919 % 2003) as f32 / 1001.0 - 1.0) / 32.0);
+        let dims = [to as i64, from as i64, 1, 1, 1];
+        TensorProto::from_f32(name, &dims, &values.collect::<Vec<_>>())
+    };
+    let convolution = |from: &str, weight: &str, to: &str| {
+        NodeProto::new("Conv", [from, weight], [to]).attr_ints("kernel_shape", &[1, 1, 1])
+    };
+    let [to, from] = WIDE;
+    let graph = GraphProto {
+        name: "wide".to_owned(),
+        node: vec![
+            convolution(IMAGE, "first", "a"),
+            convolution("a", "middle", "b"),
+            convolution("b", "head", "scored"),
+            NodeProto::new("Gather", ["biases", TASK], ["bias"]).attr_int("axis", 0),
+            NodeProto::new("Add", ["scored", "bias"], [LOGITS]),
+        ],
+        initializer: vec![
+            weight("first", [from, 1]),
+            weight("middle", WIDE),
+            weight("head", [2, to]),
+            TensorProto::from_f32("biases", &[1, 2, 1, 1, 1], &[0.0, 0.0]),
+        ],
+        input: vec![
+            ValueInfoProto::tensor(IMAGE, DataType::Float, [1, 1, d, h, w]),
+            ValueInfoProto::tensor(TASK, DataType::Int64, [1]),
+        ],
+        output: vec![ValueInfoProto::tensor(
+            LOGITS,
+            DataType::Float,
+            [1, 2, d, h, w],
+        )],
+        ..GraphProto::default()
+    };
+    let mut manifest = sample::tiny_manifest();
+    manifest.tasks.truncate(1);
+    manifest.tasks[0].labels.truncate(2);
+    manifest.network.patch_zyx = WIDE_PATCH;
+    manifest.network.slots = 1;
+    manifest.network.classes = 2;
+    Artefact::new(ModelProto::new(graph), manifest).unwrap()
+}
+
+/// OpenVINO packs weights and keeps what it was given beside them, unless that lies in a file whose
+/// pages can be let go.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn openvino_does_not_hold_weights_twice() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+    let folder = tempfile::tempdir().unwrap();
+    // A graph can say where weights lie in UTF-8 only: those of the other file are handed over.
+    let [named, unnameable] = [b"wide.onnx".as_slice(), b"w\xefde.onnx"]
+        .map(|name| folder.path().join(OsStr::from_bytes(name)));
+    let artefact = wide();
+    artefact.save(&named).unwrap();
+    artefact.save(&unnameable).unwrap();
+    let linked = folder.path().join("linked").join("model.onnx");
+    std::fs::create_dir(linked.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(&named, &linked).unwrap();
+    let path = folder.path().join("case.nii");
+    image_of(&path, WIDE_PATCH);
+    let library = ort::openvino_library();
+    let run = |model: &Path, to: &str| {
+        let to = folder.path().join(to);
+        let flags = [
+            "--task",
+            "blob",
+            "--device",
+            "openvino",
+            "--precision",
+            "f32",
+            "--ort-lib",
+            &library,
+            "-o",
+        ];
+        let mut arguments = vec![Path::new("segment"), model, &path];
+        arguments.extend(flags.map(Path::new));
+        arguments.push(&to);
+        (peak_of(&arguments), std::fs::read(&to).unwrap())
+    };
+    let (once, labels) = run(&named, "a.nii");
+    let (through_link, same) = run(&linked, "b.nii");
+    let (twice, expected) = run(&unnameable, "c.nii");
+    let weights = (WIDE[0] * WIDE[1] * 4) as u64;
+    println!("{once} bytes, {through_link} through a link, {twice} with weights handed over");
+    assert!(labels == expected && same == expected);
+    for peak in [once, through_link] {
+        assert!(
+            peak + weights * 3 / 4 < twice,
+            "{peak} and {twice}, weights {weights}"
+        );
     }
 }

@@ -5,8 +5,8 @@ use std::{fmt, num::NonZeroUsize, str::FromStr};
 use uniseg_onnx::{Normalization, Task, ZScoreScope};
 
 use crate::{
-    Case, ComputedOn, Footprint, Keeping, Model, Pieces, PiecesOn, RuntimeError, WindowOptions,
-    group_tasks,
+    Case, ComputedOn, Footprint, Keeping, Model, Pieces, PiecesOn, Precision, RuntimeError,
+    WindowOptions, group_tasks,
 };
 
 /// Bytes of a voxel of an image, and of a label map.
@@ -250,7 +250,15 @@ impl Running<'_> {
         match self.keeping {
             // Them, and a copy in the order that its products like.
             Keeping::Apart => file + 2 * floats,
-            Keeping::Joined { float } => OPENVINO + file + floats * float / FLOAT,
+            // What it was given, unless its pages were let go, and a copy in its own order. Bytes
+            // that it computes with as floats it makes floats first, and keeps those.
+            Keeping::Joined { float } => {
+                let given = match self.model.weights_stay_in_file() {
+                    true if self.model.stored_precision() == Precision::F32 => 0,
+                    _ => file,
+                };
+                OPENVINO + given + floats * float / FLOAT
+            }
         }
     }
 

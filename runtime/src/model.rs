@@ -1,6 +1,9 @@
 //! An artefact that has been checked, ready for any engine.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use sha2::{Digest, Sha256};
 use uniseg_onnx::{
@@ -10,6 +13,9 @@ use uniseg_onnx::{
 };
 
 use crate::{Footprint, Precision, RuntimeError};
+pub(crate) use weights::WeightsFile;
+
+mod weights;
 
 /// Most tasks that one graph is made to compute: past these, what they share is little.
 const MOST_TASKS: usize = 8;
@@ -22,14 +28,16 @@ const WORTHWHILE: f64 = 0.95;
 
 /// A checked artefact: its manifest, and exactly the bytes that were checked.
 ///
-/// Engines get these bytes, not a path, so that a file that changes underneath is never run with
-/// another file's manifest.
+/// Engines get these bytes, so that a file that changes underneath is never run with another file's
+/// manifest; one that reads weights in the file compares them first.
 #[derive(Debug, Clone)]
 pub struct Model {
     manifest: Manifest,
     bytes: Bytes,
     file_bytes: u64,
     path: Option<PathBuf>,
+    /// Where weights lie of this graph, and of those made of it.
+    weights: Option<Arc<WeightsFile>>,
     /// Digest of what the manifest does not know the digest of: all but the weights.
     graph_sha256: [u8; 32],
     batches: bool,
@@ -45,8 +53,10 @@ impl Model {
     /// Errors: [`RuntimeError::OpenModel`] with what is wrong.
     pub fn open(path: &Path) -> Result<Model, RuntimeError> {
         let artefact = Artefact::open(path).map_err(|source| RuntimeError::OpenModel { source })?;
+        let weights = WeightsFile::of(&artefact, path);
         Ok(Model {
             path: Some(path.to_owned()),
+            weights: Some(Arc::new(weights)),
             ..artefact.into()
         })
     }
@@ -60,6 +70,7 @@ impl Model {
             file_bytes: bytes.len() as u64,
             bytes,
             path: None,
+            weights: None,
             graph_sha256: [0; 32],
             batches: false,
             footprints: vec![Footprint::default()],
@@ -140,6 +151,17 @@ impl Model {
         self.bytes.clone()
     }
 
+    /// The file in which weights of the graph lie, unless it has changed since.
+    pub(crate) fn weights_file(&self) -> Option<&WeightsFile> {
+        self.weights.as_deref()
+    }
+
+    /// Whether OpenVINO reads the weights in the file, if that has not changed since.
+    pub(crate) fn weights_stay_in_file(&self) -> bool {
+        let there = self.weights_file().is_some();
+        cfg!(target_os = "linux") && there && self.file_bytes > WeightsFile::LEAST
+    }
+
     /// Size of the file in bytes, whether it is here or not.
     pub fn file_bytes(&self) -> u64 {
         self.file_bytes
@@ -180,6 +202,7 @@ impl From<Artefact> for Model {
             file_bytes: bytes.len() as u64,
             bytes,
             path: None,
+            weights: None,
         }
     }
 }

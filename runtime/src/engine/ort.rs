@@ -2,13 +2,12 @@
 //! folder name `ort`.
 
 mod binding;
+mod in_file;
 mod library;
 mod norm;
 mod open;
 mod stop;
 mod values;
-
-use ::ort::session::Session;
 
 use super::{
     ComputedOn, EachOutput, Engine, EngineKind, EngineOptions,
@@ -19,6 +18,7 @@ use super::{
     table::{Opened, one_note},
 };
 use binding::{Bound, Memory};
+use in_file::Closing;
 use library::{Loaded, load};
 pub(super) use library::{loaded, version_of};
 use open::{available, session};
@@ -40,7 +40,7 @@ struct OrtEngine {
     on: ComputedOn,
     /// Buffers on the device, where that has memory of its own.
     bound: Option<Bound>,
-    session: Session,
+    session: Closing,
     stop: Stop,
 }
 
@@ -134,9 +134,7 @@ impl Choice {
             (_, Precision::F32) => format!("{NAME} {} ({device})", loaded.version),
             _ => format!("{NAME} {} ({device}, {precision})", loaded.version),
         };
-        let opened = guard(&name, || {
-            session(&name, loaded, model.shared_bytes(), &request, options)
-        })?;
+        let opened = guard(&name, || session(&name, loaded, model, &request, options))?;
         Ok(opened.with_notes(self.note.iter().cloned()))
     }
 }
@@ -259,7 +257,7 @@ impl OrtEngine {
     fn new(
         name: &str,
         request: &Request<'_>,
-        session: Session,
+        session: Closing,
         memory: Option<Memory>,
         cancel: &CancelToken,
     ) -> ::ort::Result<OrtEngine> {
@@ -294,7 +292,7 @@ fn bound_engine(model: &Model, options: &EngineOptions) -> OrtEngine {
         .commit_from_memory(model.bytes())
         .unwrap();
     let memory = Some(Memory::of_the_host());
-    OrtEngine::new("bound", &request, session, memory, &options.cancel).unwrap()
+    OrtEngine::new("bound", &request, session.into(), memory, &options.cancel).unwrap()
 }
 
 /// The same for tests outside.

@@ -12,9 +12,15 @@ use ::ort::{
 };
 use uniseg_onnx::Bytes;
 
-use super::{OrtEngine, binding::Memory, library::Loaded, norm};
+use super::{
+    OrtEngine,
+    binding::Memory,
+    in_file::{Closing, InFile},
+    library::Loaded,
+    norm,
+};
 use crate::{
-    Device, RuntimeError,
+    Device, Model, RuntimeError,
     engine::{
         CudaOptions, EngineOptions,
         gpu::Gpu,
@@ -31,14 +37,31 @@ use crate::{
 pub(super) fn session(
     name: &str,
     loaded: &Loaded,
-    bytes: Bytes,
+    model: &Model,
     request: &Request<'_>,
     options: &EngineOptions,
 ) -> Result<Opened, RuntimeError> {
+    let bytes = model.shared_bytes();
     let plain = Graph {
         bytes: bytes.clone(),
         own_norm: None,
+        in_file: None,
     };
+    let file = model.weights_file();
+    let in_file = file
+        .filter(|_| request.device == Device::OpenVino)
+        .and_then(|file| InFile::of(&bytes, file));
+    if in_file.is_some() {
+        let graph = Graph { in_file, ..plain };
+        return match graph.open(name, loaded, request, options) {
+            // What is wrong with the graph is found again.
+            Err(error) if !error.is_out_of_memory() => {
+                let in_file = None;
+                Graph { in_file, ..graph }.open(name, loaded, request, options)
+            }
+            opened => opened,
+        };
+    }
     let index = match request.device {
         Device::Cuda(index) if request.own_norm() => index,
         _ => return plain.open(name, loaded, request, options),
@@ -72,6 +95,8 @@ struct Graph {
     bytes: Bytes,
     /// Where our own normalisation runs, if it uses that.
     own_norm: Option<Gpu>,
+    /// The same graph with weights left in a file.
+    in_file: Option<InFile>,
 }
 
 impl Graph {
@@ -86,6 +111,7 @@ impl Graph {
         Ok(Graph {
             bytes: uniseg_onnx::encode(&model),
             own_norm: Some(gpu),
+            in_file: None,
         })
     }
 
@@ -96,20 +122,23 @@ impl Graph {
         request: &Request<'_>,
         options: &EngineOptions,
     ) -> Result<Opened, RuntimeError> {
-        let opened = |session, note| -> Result<Opened, RuntimeError> {
+        let opened = |session: Closing, note| -> Result<Opened, RuntimeError> {
             let engine = Memory::of(&session, request.device)
                 .and_then(|memory| OrtEngine::new(name, request, session, memory, &options.cancel))
                 .map_err(|source| open_error(name, source))?;
             Ok(Opened::Ready(Box::new(engine), note))
         };
-        let commit = |strict| -> Result<::ort::Result<Session>, RuntimeError> {
+        let commit = |strict| -> Result<::ort::Result<Closing>, RuntimeError> {
             let mut builder = builder(loaded, request, strict, options.lean)
                 .and_then(|builder| match &self.own_norm {
                     Some(gpu) => Ok(builder.with_operators(norm::domain(gpu)?)?),
                     None => Ok(builder),
                 })
                 .map_err(|source| unavailable(loaded, request.device, &source.to_string()))?;
-            Ok(builder.commit_from_memory(&self.bytes))
+            Ok(match &self.in_file {
+                Some(in_file) => in_file.commit(builder),
+                None => builder.commit_from_memory(&self.bytes).map(Closing::from),
+            })
         };
         match commit(true)? {
             Ok(session) => opened(session, None),
