@@ -55,6 +55,7 @@ for NORM in false true; do
     segment "f16, own norm $NORM" liver16.onnx liver "f16-$NORM.nii.gz"
 done
 GRAPH=true segment "f16, own norm $NORM, graph" liver16.onnx liver f16-graph.nii.gz
+segment "f16, own norm $NORM, sums on the GPU" liver16.onnx liver f16-sums.nii.gz --device-sums
 
 echo "== eight CT tasks" >&2
 cts=liver,kidney,hepatic_vessel,pancreas,colon,lung,spleen,vertebrae
@@ -63,6 +64,8 @@ for NORM in false true; do
     segment "f16, one file, 1 by 1, own norm $NORM" ct16.onnx $cts "ct1-$NORM" --together 1
     segment "f16, one file, 4 together, own norm $NORM" ct16.onnx $cts "ct4-$NORM" --together 4
     segment "f16, the pair, own norm $NORM" ct16.decoder.onnx $cts "pair-$NORM"
+    segment "f16, the pair, own norm $NORM, sums on the GPU" ct16.decoder.onnx $cts "sums-$NORM" \
+        --device-sums
 done
 
 echo "== labels" >&2
@@ -73,3 +76,4 @@ for norm in false true; do
     same "uniseg TF32 against PyTorch f32, own norm $norm" "tf32-$norm.nii.gz" f32/task0.nii.gz
     same "uniseg f16 against PyTorch f32, own norm $norm" "f16-$norm.nii.gz" f32/task0.nii.gz
 done
+same "uniseg f16, sums on the GPU against the host's" f16-sums.nii.gz f16-true.nii.gz

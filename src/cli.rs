@@ -180,6 +180,10 @@ struct EngineArgs {
     /// and TensorFloat-32 with channels last [default: as tuned, else no]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     own_norm: Option<bool>,
+    /// CUDA, TensorRT: average overlapping windows on the GPU, so that only finished planes cross to
+    /// the host; without it a thread of the host does, beside the GPU
+    #[arg(long)]
+    device_sums: bool,
 }
 
 impl RunArgs {
@@ -228,6 +232,7 @@ impl EngineArgs {
                 conv_search: self.conv_search,
                 graph: self.cuda_graph,
                 own_norm: self.own_norm,
+                device_sums: self.device_sums,
                 ..CudaOptions::default()
             },
             ..EngineOptions::default()

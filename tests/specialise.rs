@@ -3,11 +3,11 @@
 use burn::prelude::*;
 use uniseg::bridge::{self, Batch, BridgeError, Compiled, Pair, Request};
 use uniseg_export::{Cost, Dtype, Handover, Opset, Precision};
-use uniseg_imaging::ndarray::{ArrayD, ArrayViewMut5, Axis, concatenate};
+use uniseg_imaging::ndarray::{ArrayD, Axis, concatenate};
 use uniseg_onnx::{IMAGE, Part, TASK};
 use uniseg_runtime::{
-    EngineKind, EngineOptions, Model, Pieces, RuntimeError, Tensor as RuntimeTensor, TensorView,
-    random_patch,
+    EngineKind, EngineOptions, Logits, Model, Pieces, RuntimeError, Tensor as RuntimeTensor,
+    TensorView, random_patch,
 };
 use uniseg_train::Checkpoint;
 use uniseg_train::plan::{Plan, Variant, paper};
@@ -294,8 +294,8 @@ fn features_in_16_bits_and_another_order_make_the_same_logits_to_rounding() {
         };
         let mut engines = pieces.open_engines(&options, 1).unwrap();
         let mut found = Vec::new();
-        let mut each = |_, logits: ArrayViewMut5<'_, f32>| {
-            found.push(logits.to_owned().into_dyn());
+        let mut each = |_, mut logits: Logits<'_>| {
+            found.push(logits.view()?.to_owned().into_dyn());
             Ok(())
         };
         let predictor = engines.predictor();
@@ -408,10 +408,10 @@ fn a_pair_of_files_predicts_as_one_and_both_must_be_there() {
         let predictor = engines.predictor();
         let ids = [0, 1, 7];
         let mut seen = Vec::new();
-        let mut each = |index: usize, found: ArrayViewMut5<'_, f32>| {
+        let mut each = |index: usize, mut found: Logits<'_>| {
             let whole = image.clone().into_dyn();
             let expected = logits(&universal, EngineKind::Ort, &whole, ids[index]);
-            same_math(half, found.view().into_dyn(), expected.view());
+            same_math(half, found.view()?.view().into_dyn(), expected.view());
             seen.push(index);
             Ok(())
         };

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use burn::prelude::*;
 use uniseg::bridge::{self, Request};
-use uniseg_imaging::ndarray::{Array3, Array5, ArrayViewMut5};
+use uniseg_imaging::ndarray::{Array3, Array5};
 use uniseg_imaging::{Extent, Geometry, SpacingMm, Volume, write_image};
 use uniseg_onnx::{Artefact, proto::TensorProto, sample};
-use uniseg_runtime::{EngineOptions, Model, Pieces, random_patch};
+use uniseg_runtime::{EngineOptions, Logits, Model, Pieces, random_patch};
 use uniseg_train::Checkpoint;
 use uniseg_train::plan::{Plan, Variant, paper};
 
@@ -72,8 +72,8 @@ fn logits(
     let mut engines = pieces.open_engines(options, together).unwrap();
     let mut found = Vec::new();
     for tasks in [0, 1, 7].chunks(together) {
-        let mut each = |_, logits: ArrayViewMut5<'_, f32>| {
-            found.push(logits.to_owned());
+        let mut each = |_, mut logits: Logits<'_>| {
+            found.push(logits.view()?.to_owned());
             Ok(())
         };
         let predictor = engines.predictor();

@@ -113,8 +113,8 @@ pub(crate) fn logits(
     image: &Array5<f32>,
 ) -> Result<Array5<f32>, RuntimeError> {
     let mut found = Array5::zeros((0, 0, 0, 0, 0));
-    predictor.logits(image.view(), &[task.id], &mut |_, logits| {
-        found = logits.to_owned();
+    predictor.logits(image.view(), &[task.id], &mut |_, mut logits| {
+        found = logits.view()?.to_owned();
         Ok(())
     })?;
     Ok(found)

@@ -7,10 +7,12 @@ mod choice;
 mod gpu;
 mod guard;
 mod held;
+mod lent;
 mod memory;
 mod ort;
 mod probe;
 mod providers;
+mod sums;
 mod table;
 mod tract;
 
@@ -19,14 +21,14 @@ use std::{fmt, num::NonZeroUsize, path::PathBuf};
 #[cfg(test)]
 pub(crate) use self::ort::open_bound;
 pub use held::Held;
+pub use lent::Lent;
 pub(crate) use memory::out_of_memory;
 pub use probe::{LibraryProbe, ProviderProbe, probe_library};
 pub use providers::CudaOptions;
+pub use sums::{Placed, Sums, SumsOf};
 pub(crate) use table::one_note;
 
-use crate::{
-    CancelToken, Device, Model, Precision, RuntimeError, Tensor, TensorView, TensorViewMut,
-};
+use crate::{CancelToken, Device, Model, Precision, RuntimeError, Tensor, TensorView};
 
 /// Runs one artefact: named tensors in, named tensors out.
 pub trait Engine: Send {
@@ -64,7 +66,8 @@ pub trait Engine: Send {
 
     /// Runs the network once on `inputs`, and on what another engine `held` if anything, and lends
     /// each output in the graph's order, to be read and written over: without copies, and freed one
-    /// by one, where they lie in the host's memory.
+    /// by one, where they lie in the host's memory; left where it is, until it is looked at, where
+    /// it lies in a GPU's.
     ///
     /// Errors: those of [`Engine::run`]; [`RuntimeError::Run`] if this engine cannot read what lies
     /// on the other one's device; the error of `each`, with which it ends.
@@ -79,14 +82,22 @@ pub trait Engine: Send {
             None => self.run(inputs)?,
         };
         for (name, mut output) in outputs {
-            each(&name, output.view_mut())?;
+            each(&name, output.view_mut().into())?;
         }
         Ok(())
+    }
+
+    /// What sums probabilities where this engine computes logits; nothing where the host sums them.
+    ///
+    /// Errors: [`RuntimeError::OpenSession`] if it cannot be had and was asked for.
+    fn sums(&mut self, of: &SumsOf<'_>) -> Result<Option<Box<dyn Sums>>, RuntimeError> {
+        let _ = of;
+        Ok(None)
     }
 }
 
 /// Takes an output by its name.
-pub type EachOutput<'a> = dyn FnMut(&str, TensorViewMut<'_>) -> Result<(), RuntimeError> + 'a;
+pub type EachOutput<'a> = dyn FnMut(&str, Lent<'_>) -> Result<(), RuntimeError> + 'a;
 
 /// What decides the numbers that come out: results made on the same are the same to rounding,
 /// whatever the engine's version.

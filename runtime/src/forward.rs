@@ -1,9 +1,42 @@
 //! One forward pass: the artefact's input and output names, and the check of what comes back.
 
-use ndarray::{Array1, Array5, ArrayView5, Ix5, array};
+use ndarray::{Array1, Array5, ArrayView5, ArrayViewMut5, Ix5, array};
 use uniseg_onnx::{IMAGE, LOGITS, Network, TASK, repeated_name};
 
-use crate::{EachTask, Engine, Held, RuntimeError, TensorView, TensorViewMut};
+use crate::{EachTask, Engine, Held, Lent, RuntimeError, TensorView, TensorViewMut};
+
+/// Logits [n, classes, D, H, W] of a task, lent where they were computed.
+#[derive(Debug)]
+pub struct Logits<'a>(Lent<'a>);
+
+impl<'a> From<ArrayViewMut5<'a, f32>> for Logits<'a> {
+    fn from(logits: ArrayViewMut5<'a, f32>) -> Logits<'a> {
+        Logits(TensorViewMut::F32(logits.into_dyn()).into())
+    }
+}
+
+impl<'a> Logits<'a> {
+    /// Them in the host's memory, brought there if they were not; they may be written over.
+    ///
+    /// Errors: [`RuntimeError::Run`] if they cannot be brought there.
+    pub fn view(&mut self) -> Result<ArrayViewMut5<'_, f32>, RuntimeError> {
+        let run = |source: Box<dyn std::error::Error + Send + Sync>| RuntimeError::Run {
+            engine: "logits".to_owned(),
+            source,
+        };
+        match self.0.view()? {
+            TensorViewMut::F32(logits) => logits
+                .into_dimensionality::<Ix5>()
+                .map_err(|error| run(error.into())),
+            TensorViewMut::I64(_) => Err(run("they are integers".into())),
+        }
+    }
+
+    /// Them where they are.
+    pub(crate) fn lent(&self) -> &Lent<'a> {
+        &self.0
+    }
+}
 
 /// Runs the network once on `image` [n, slots, D, H, W] for the task with index `task`.
 ///
@@ -20,8 +53,8 @@ pub fn forward(
     task: u32,
 ) -> Result<Array5<f32>, RuntimeError> {
     let mut found = Array5::zeros((0, 0, 0, 0, 0));
-    forward_each(engine, network, image, &[task], &mut |_, logits| {
-        found = logits.to_owned();
+    forward_each(engine, network, image, &[task], &mut |_, mut logits| {
+        found = logits.view()?.to_owned();
         Ok(())
     })?;
     Ok(found)
@@ -72,14 +105,10 @@ pub(crate) fn lend_logits(
     engine.lend(held, inputs, &mut |name, tensor| {
         found.push(format!("{name} {tensor}"));
         let task = names.iter().position(|known| known == name);
-        match (task, tensor) {
-            (Some(task), TensorViewMut::F32(array)) if array.shape() == expected => {
-                // It has five axes, as was just seen.
-                let Ok(logits) = array.into_dimensionality::<Ix5>() else {
-                    return Ok(());
-                };
+        match task {
+            Some(task) if tensor.is_f32(&expected) => {
                 missing -= 1;
-                each(task, logits)
+                each(task, Logits(tensor))
             }
             _ => Ok(()),
         }

@@ -58,12 +58,13 @@ pub use compare::{
 };
 pub use device::{ConvSearch, Device, Precision, UnknownName};
 pub use engine::{
-    ComputedOn, CudaOptions, EachOutput, Engine, EngineKind, EngineOptions, Held, LibraryProbe,
-    OpenedEngine, ProviderProbe, open_engine, planned_engine, probe_library,
+    ComputedOn, CudaOptions, EachOutput, Engine, EngineKind, EngineOptions, Held, Lent,
+    LibraryProbe, OpenedEngine, Placed, ProviderProbe, Sums, SumsOf, open_engine, planned_engine,
+    probe_library,
 };
 pub use error::{Cause, RuntimeError, sentence};
 pub use footprint::{Footprint, Keeping};
-pub use forward::forward;
+pub use forward::{Logits, forward};
 pub use library::{
     Candidate, CudaLibrary, Flavour, InstallDamage, InstallStep, LibraryError, LibrarySource,
     OrtLibrary, Problem, Surroundings, cache_folder, find_cuda_libraries, find_ort, find_ort_for,

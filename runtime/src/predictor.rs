@@ -4,15 +4,16 @@
 mod joined;
 mod paired;
 
-use ndarray::{ArrayView5, ArrayViewMut5};
+use ndarray::ArrayView5;
 use uniseg_onnx::Network;
 
 pub(crate) use self::{joined::JoinedModel, paired::PairedModel};
-use crate::{ComputedOn, Device, Engine, Model, RuntimeError, forward::forward_each};
+use crate::{
+    ComputedOn, Device, Engine, Logits, Model, RuntimeError, Sums, SumsOf, forward::forward_each,
+};
 
-/// Takes the logits of one task: its place in the list asked for, and [n, classes, D, H, W], which
-/// may be written over.
-pub type EachTask<'a> = dyn FnMut(usize, ArrayViewMut5<'_, f32>) -> Result<(), RuntimeError> + 'a;
+/// Takes the logits of one task: its place in the list asked for, and [n, classes, D, H, W].
+pub type EachTask<'a> = dyn FnMut(usize, Logits<'_>) -> Result<(), RuntimeError> + 'a;
 
 /// Computes logits of one or more tasks on the same windows.
 ///
@@ -53,6 +54,14 @@ pub trait Predictor {
         tasks: &[u32],
         each: &mut EachTask<'_>,
     ) -> Result<(), RuntimeError>;
+
+    /// What sums probabilities where logits are computed: see [`Engine::sums`].
+    ///
+    /// Errors: those of [`Engine::sums`].
+    fn sums(&mut self, of: &SumsOf<'_>) -> Result<Option<Box<dyn Sums>>, RuntimeError> {
+        let _ = of;
+        Ok(None)
+    }
 }
 
 /// An artefact in one piece: a pass of its own for every task.
@@ -103,9 +112,13 @@ impl Predictor for WholeModel<'_> {
         each: &mut EachTask<'_>,
     ) -> Result<(), RuntimeError> {
         for (index, task) in tasks.iter().enumerate() {
-            let each = &mut |_, logits: ArrayViewMut5<'_, f32>| each(index, logits);
+            let each = &mut |_, logits: Logits<'_>| each(index, logits);
             forward_each(self.engine, self.network, image, &[*task], each)?;
         }
         Ok(())
+    }
+
+    fn sums(&mut self, of: &SumsOf<'_>) -> Result<Option<Box<dyn Sums>>, RuntimeError> {
+        self.engine.sums(of)
     }
 }

@@ -42,6 +42,14 @@ impl TensorView<'_> {
 }
 
 impl TensorViewMut<'_> {
+    /// The same tensor, lent on to be written over.
+    pub fn view_mut(&mut self) -> TensorViewMut<'_> {
+        match self {
+            TensorViewMut::F32(array) => TensorViewMut::F32(array.view_mut()),
+            TensorViewMut::I64(array) => TensorViewMut::I64(array.view_mut()),
+        }
+    }
+
     /// A copy.
     pub fn to_tensor(&self) -> Tensor {
         match self {

@@ -10,6 +10,7 @@ mod beside;
 mod empty;
 mod forward;
 mod gaussian;
+mod on_device;
 mod plan;
 
 use std::num::NonZeroUsize;
@@ -29,8 +30,9 @@ use self::{
     beside::Beside,
     empty::Background,
     forward::Forward,
+    on_device::OnDevice,
 };
-use crate::{CancelToken, Engine, Predictor, RuntimeError, WholeModel};
+use crate::{CancelToken, Engine, Predictor, RuntimeError, SumsOf, WholeModel};
 
 /// How the window moves.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -210,22 +212,43 @@ pub fn predict_slabs(
     let mut forward = Forward::new(predictor, manifest, tasks, options, plan.len())?;
     let depth = patch[0].min(z);
     let classes: Vec<usize> = tasks.iter().map(|task| task.labels.len()).collect();
+    let views = forward.views().to_vec();
+    let sums = forward.sums(&SumsOf {
+        classes: &classes,
+        depth,
+        plane: [y, x],
+        importance: importance.mapv(|weight| weight / views.len() as f32).view(),
+    })?;
     let mut averaging = Averaging {
         engine: forward.engine().to_owned(),
-        views: forward.views().to_vec(),
+        views: views.clone(),
         means: Accumulator::new(classes.iter().copied(), depth, [y, x]),
         sums: classes.into_iter().map(|classes| (classes, None)).collect(),
         importance,
         sink,
     };
+    let slide = |forward: &mut Forward<'_>, behind: &mut dyn Behind| match sums {
+        None => slide(run, &plan, forward, behind, progress),
+        Some(sums) => {
+            let mut behind = OnDevice {
+                sums,
+                tasks: tasks.len(),
+                views,
+                depth,
+                first: 0,
+                behind,
+            };
+            slide(run, &plan, forward, &mut behind, progress)
+        }
+    };
     if !forward.leaves_the_processor() {
-        return slide(run, &plan, &mut forward, &mut averaging, progress);
+        return slide(&mut forward, &mut averaging);
     }
     thread::scope(|scope| {
         // Those of a call, while those of the call before are averaged.
         let room = 2 * forward.batch() * forward.tasks();
         let mut beside = Beside::start(scope, averaging, room);
-        let slid = slide(run, &plan, &mut forward, &mut beside, progress);
+        let slid = slide(&mut forward, &mut beside);
         let averaged = beside.finish(slid.is_err());
         match (slid, averaged) {
             // The answer to a failure of the other side.

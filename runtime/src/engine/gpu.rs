@@ -19,7 +19,7 @@ pub(super) use kernels::{Kernel, Kernels, Launch, Scratch};
 pub(super) use locked::Locked;
 
 /// An NVIDIA GPU whose driver is loaded.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Gpu(Arc<CudaContext>);
 
 #[expect(

@@ -7,6 +7,7 @@ mod library;
 mod norm;
 mod open;
 mod stop;
+mod sums;
 mod values;
 
 use super::{
@@ -17,18 +18,20 @@ use super::{
     providers::{self, Request},
     table::{Opened, one_note},
 };
+pub(super) use binding::OnDevice;
 use binding::{Bound, Memory};
 use in_file::Closing;
 use library::{Loaded, load};
 pub(super) use library::{loaded, version_of};
-use open::{available, session};
+use open::{available, open_error, session};
 use stop::Stop;
+use sums::SumsBeside;
 pub(super) use values::Outputs;
 use values::{compute, copies, tensors, view_mut};
 
 use crate::{
-    CancelToken, Device, LibrarySource, Model, Precision, RuntimeError, Tensor, TensorView,
-    library::unusable_ort,
+    CancelToken, Device, Lent, LibrarySource, Model, Precision, RuntimeError, Sums, SumsOf, Tensor,
+    TensorView, library::unusable_ort,
 };
 
 /// What messages call this engine before its version is known.
@@ -42,6 +45,8 @@ struct OrtEngine {
     bound: Option<Bound>,
     session: Closing,
     stop: Stop,
+    /// Opens sums on the device, where they were asked for.
+    sums: Option<SumsBeside>,
 }
 
 /// What [`open`] would compute on; nothing if no library is found.
@@ -169,8 +174,8 @@ impl Engine for OrtEngine {
     ) -> Result<Vec<(String, Tensor)>, RuntimeError> {
         if self.bound.is_some() {
             let mut outputs = Vec::new();
-            self.lend(None, inputs, &mut |name, output| {
-                outputs.push((name.to_owned(), output.to_tensor()));
+            self.lend(None, inputs, &mut |name, mut output| {
+                outputs.push((name.to_owned(), output.view()?.to_tensor()));
                 Ok(())
             })?;
             return Ok(outputs);
@@ -234,9 +239,8 @@ impl Engine for OrtEngine {
                 let run = bound.run(session, &stop.run_options, values, inputs);
                 run.map_err(|source| stop.error(name, source))
             })?;
-            for output in bound.outputs() {
-                let (output_name, view) = output.map_err(|source| stop.error(name, source))?;
-                each(output_name, view)?;
+            for (output, tensor) in bound.outputs(name) {
+                each(output, Lent::on_device(tensor))?;
             }
             return Ok(());
         }
@@ -247,9 +251,20 @@ impl Engine for OrtEngine {
                 .map_err(|source| stop.error(engine, source))
         })?;
         for (name, mut output) in outputs {
-            each(name, view_mut(engine, &mut output)?)?;
+            each(name, view_mut(engine, &mut output)?.into())?;
         }
         Ok(())
+    }
+
+    fn sums(&mut self, of: &SumsOf<'_>) -> Result<Option<Box<dyn Sums>>, RuntimeError> {
+        let Some(beside) = &self.sums else {
+            return Ok(None);
+        };
+        let sums = guard(&self.name, || {
+            let opened = beside.open(&self.name, of);
+            opened.map_err(|source| open_error(&self.name, source))
+        })?;
+        Ok(Some(sums))
     }
 }
 
@@ -259,9 +274,16 @@ impl OrtEngine {
         request: &Request<'_>,
         session: Closing,
         memory: Option<Memory>,
+        loaded: &Loaded,
         cancel: &CancelToken,
     ) -> ::ort::Result<OrtEngine> {
+        let beside = || SumsBeside {
+            loaded: loaded.clone(),
+            device: request.device,
+            threads: request.threads,
+        };
         Ok(OrtEngine {
+            sums: (memory.is_some() && request.cuda.device_sums).then(beside),
             name: name.to_owned(),
             on: ComputedOn {
                 device: request.device,
@@ -292,7 +314,15 @@ fn bound_engine(model: &Model, options: &EngineOptions) -> OrtEngine {
         .commit_from_memory(model.bytes())
         .unwrap();
     let memory = Some(Memory::of_the_host());
-    OrtEngine::new("bound", &request, session.into(), memory, &options.cancel).unwrap()
+    OrtEngine::new(
+        "bound",
+        &request,
+        session.into(),
+        memory,
+        &loaded,
+        &options.cancel,
+    )
+    .unwrap()
 }
 
 /// The same for tests outside.

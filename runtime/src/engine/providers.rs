@@ -30,6 +30,9 @@ pub struct CudaOptions {
     /// that was asked for is used, or it is an error; a remembered one that does not open any more
     /// is left, with a note.
     pub own_norm: Option<bool>,
+    /// Whether soft-max and sums of overlapping windows are made on the GPU, and only planes that are
+    /// done cross to the host; else a thread of the host makes them beside the GPU.
+    pub device_sums: bool,
     /// Whether the arena grows by what is asked for, instead of doubling: less memory, slower to
     /// grow.
     pub tight_arena: bool,
@@ -46,6 +49,7 @@ impl CudaOptions {
         [
             ("--conv-search", self.conv_search.is_some() && !gpu),
             ("--cuda-graph", self.graph == Some(true) && !gpu),
+            ("--device-sums", self.device_sums && !gpu),
             ("--own-norm", self.own_norm == Some(true) && !cuda),
         ]
         .into_iter()

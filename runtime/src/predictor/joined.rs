@@ -1,10 +1,10 @@
 //! An artefact in one piece that computes several tasks in one call.
 
-use ndarray::{ArrayView5, ArrayViewMut5};
+use ndarray::ArrayView5;
 
 use crate::{
-    ComputedOn, EachTask, Engine, EngineOptions, Model, OpenedEngine, Predictor, RuntimeError,
-    forward::forward_each, open_engine,
+    ComputedOn, EachTask, Engine, EngineOptions, Logits, Model, OpenedEngine, Predictor,
+    RuntimeError, Sums, SumsOf, forward::forward_each, open_engine,
 };
 
 /// Opens an engine for a graph.
@@ -119,7 +119,7 @@ impl Predictor for JoinedModel {
         while done < tasks.len() {
             let count = equal_calls(tasks.len() - done, self.most);
             let now = &tasks[done..done + count];
-            let each = &mut |task, logits: ArrayViewMut5<'_, f32>| each(done + task, logits);
+            let each = &mut |task, logits: Logits<'_>| each(done + task, logits);
             let engine = self.engine(count);
             match engine.and_then(|engine| forward_each(engine, &network, image, now, each)) {
                 Ok(()) => done += count,
@@ -132,6 +132,10 @@ impl Predictor for JoinedModel {
             }
         }
         Ok(())
+    }
+
+    fn sums(&mut self, of: &SumsOf<'_>) -> Result<Option<Box<dyn Sums>>, RuntimeError> {
+        self.engine(self.tasks)?.sums(of)
     }
 }
 

@@ -1,10 +1,11 @@
 //! An artefact in two pieces: what tasks share runs once for all of them.
 
-use ndarray::{Array1, ArrayView5, ArrayViewMut5};
+use ndarray::{Array1, ArrayView5};
 use uniseg_onnx::{IMAGE, Network, TASK};
 
 use crate::{
-    ComputedOn, EachTask, Engine, Held, Predictor, RuntimeError, TensorView, forward::lend_logits,
+    ComputedOn, EachTask, Engine, Held, Logits, Predictor, RuntimeError, Sums, SumsOf, TensorView,
+    forward::lend_logits,
 };
 
 /// An encoder that runs once for each window, and a decoder that runs for each task.
@@ -46,11 +47,15 @@ impl Predictor for PairedModel {
             let task = Array1::from_elem(1, i64::from(*task));
             let task = TensorView::I64(task.view().into_dyn());
             let inputs = [(TASK, task)];
-            let each = &mut |_, logits: ArrayViewMut5<'_, f32>| each(index, logits);
+            let each = &mut |_, logits: Logits<'_>| each(index, logits);
             let (decoder, network) = (self.decoder.as_mut(), &self.network);
             lend_logits(decoder, Some(&held), &inputs, network, windows, 1, each)?;
         }
         Ok(())
+    }
+
+    fn sums(&mut self, of: &SumsOf<'_>) -> Result<Option<Box<dyn Sums>>, RuntimeError> {
+        self.decoder.sums(of)
     }
 }
 

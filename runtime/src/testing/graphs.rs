@@ -80,8 +80,8 @@ pub(crate) fn held(
             let task = Array1::from_elem(1, *task);
             let inputs = [(TASK, TensorView::I64(task.view().into_dyn()))];
             let mut outputs = Outputs::new();
-            decoder.lend(Some(&held), &inputs, &mut |name, output| {
-                outputs.push((name.to_owned(), output.to_tensor()));
+            decoder.lend(Some(&held), &inputs, &mut |name, mut output| {
+                outputs.push((name.to_owned(), output.view()?.to_tensor()));
                 Ok(())
             })?;
             Ok(outputs)

@@ -77,6 +77,22 @@ impl Accumulator {
             });
     }
 
+    /// Adds sums of a task that were made elsewhere, (class, z, y, x), to its first planes. False if
+    /// one is not finite.
+    pub(super) fn add_sums(&mut self, task: usize, made: ArrayView4<'_, f32>) -> bool {
+        let planes: Vec<_> = self.sums[task]
+            .iter_mut()
+            .zip(made.axis_iter(Axis(1)))
+            .collect();
+        planes
+            .into_par_iter()
+            .map(|(sums, made)| {
+                *sums += &made;
+                sums.iter().all(|sum| sum.is_finite())
+            })
+            .reduce(|| true, |a, b| a & b)
+    }
+
     /// Adds the weight of a window that was, or will be, added for every task.
     pub(super) fn weigh(&mut self, window: &Window, importance: ArrayView3<'_, f32>) {
         let importance = in_patch(window, importance);

@@ -4,7 +4,7 @@ use ndarray::{Array3, Array4, ArrayView4, ArrayViewMut4, Axis, Zip, s};
 use rayon::prelude::*;
 
 use super::{Slab, accumulate::Accumulator, plan::Window};
-use crate::RuntimeError;
+use crate::{Lent, RuntimeError};
 
 /// Takes planes that no later window touches.
 pub(super) type Sink<'a> = dyn FnMut(Slab) -> Result<(), RuntimeError> + Send + 'a;
@@ -23,6 +23,22 @@ pub(super) trait Behind {
         logits: ArrayViewMut4<'_, f32>,
     ) -> Result<(), RuntimeError>;
 
+    /// The same for the window at the place `item` of a call's logits, where they were computed;
+    /// nothing if this takes them in the host's memory.
+    ///
+    /// Errors: those of the engine that sums them.
+    fn sum(
+        &mut self,
+        window: &Window,
+        view: usize,
+        task: usize,
+        item: usize,
+        logits: &Lent<'_>,
+    ) -> Option<Result<(), RuntimeError>> {
+        let _ = (window, view, task, item, logits);
+        None
+    }
+
     /// What else there is to do, in order with the logits.
     ///
     /// Errors: those of the sink.
@@ -36,6 +52,8 @@ pub(super) enum Step {
     Background(Window),
     /// The logits of all views and tasks of a window were given.
     Given(Window),
+    /// Sums of a task that were made elsewhere, (class, z, y, x), from the first plane that is kept.
+    Sums(usize, Array4<f32>),
     /// No later window touches the planes before this one.
     Planes(usize),
 }
@@ -101,6 +119,13 @@ impl Behind for Averaging<'_> {
         match step {
             Step::Background(window) => self.means.add_background(&window, importance),
             Step::Given(window) => self.means.weigh(&window, importance),
+            Step::Sums(task, sums) => {
+                if !self.means.add_sums(task, sums.view()) {
+                    return Err(RuntimeError::NotFinite {
+                        engine: self.engine.clone(),
+                    });
+                }
+            }
             Step::Planes(end) => {
                 let sink = &mut self.sink;
                 return self.means.take_until(end, |task, first, probabilities| {

@@ -11,7 +11,7 @@ use super::{
     averaging::{Behind, flipped},
     plan::Window,
 };
-use crate::{Predictor, RuntimeError};
+use crate::{Predictor, RuntimeError, Sums, SumsOf};
 
 /// Runs windows of tasks that see the same image; keeps the buffers between windows.
 pub(super) struct Forward<'a> {
@@ -91,6 +91,13 @@ impl<'a> Forward<'a> {
         self.predictor.name()
     }
 
+    /// What sums probabilities where logits are computed, if anything does.
+    ///
+    /// Errors: those of the predictor.
+    pub(super) fn sums(&mut self, of: &SumsOf<'_>) -> Result<Option<Box<dyn Sums>>, RuntimeError> {
+        self.predictor.sums(of)
+    }
+
     /// Whether the processor is free while the network computes.
     pub(super) fn leaves_the_processor(&self) -> bool {
         self.predictor.leaves_the_processor()
@@ -163,6 +170,20 @@ impl<'a> Forward<'a> {
         let begin = Instant::now();
         let image: ArrayView5<'_, f32> = image.slice(s![..count, .., .., .., ..]);
         let result = predictor.logits(image, tasks, &mut |task, mut logits| {
+            let taken = Instant::now();
+            for item in start.max(done[task])..start + count {
+                let (window, view) = (windows[item / views], item % views);
+                match behind.sum(window, view, task, item - start, logits.lent()) {
+                    Some(summed) => summed?,
+                    None => break,
+                }
+                done[task] = item + 1;
+            }
+            outside += taken.elapsed();
+            if done[task] == start + count {
+                return Ok(());
+            }
+            let mut logits = logits.view()?;
             let given = Instant::now();
             for (item, logits) in (start..).zip(logits.outer_iter_mut()) {
                 if item < done[task] {

@@ -7,6 +7,7 @@ use cudarc::driver::{DriverError, result};
 use super::Gpu;
 
 /// Page-locked memory of the host, aligned for every type of number.
+#[derive(Debug)]
 pub(in crate::engine) struct Locked {
     gpu: Gpu,
     start: NonNull<u8>,

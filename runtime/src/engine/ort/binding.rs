@@ -2,15 +2,14 @@
 //!
 //! The buffers are made once for each shape and stay at their addresses, which is what a recorded
 //! CUDA graph needs. Tensors cross to the device and back through the host's pinned memory; outputs
-//! that another session takes never cross.
-//!
-//! Probabilities are summed on the host, beside the next run (`window/beside.rs`): the logits of a
-//! window of the paper's network are 38 MB.
+//! that nobody looks at on the host never cross.
 //!
 //! The copies are the driver's own: `ort` copies between devices with sessions that it opens for it,
 //! which fails for page-locked memory since ONNX Runtime 1.23.
 
 mod buffer;
+
+use std::fmt;
 
 use ::ort::{
     memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType},
@@ -18,9 +17,12 @@ use ::ort::{
     value::{DynTensor, TensorElementType},
 };
 
-use self::buffer::HostBuffer;
-use super::values::tensors;
-use crate::{Device, TensorView, TensorViewMut, engine::gpu::Gpu};
+pub(super) use self::buffer::HostBuffer;
+use super::{stop::run_error, values::tensors};
+use crate::{
+    Device, RuntimeError, TensorView, TensorViewMut,
+    engine::{gpu::Gpu, guard::guard},
+};
 
 /// Where the buffers of a session lie.
 pub(super) struct Memory {
@@ -34,21 +36,14 @@ impl Memory {
     /// The memory of a GPU; `None` for a device that computes in the host's own, where there is
     /// nothing to gain.
     pub(super) fn of(session: &Session, device: Device) -> ::ort::Result<Option<Memory>> {
-        let index = match device {
-            Device::Cuda(index) | Device::TensorRt(index) => index,
-            Device::Auto | Device::Cpu | Device::OpenVino => return Ok(None),
-        };
-        let place = MemoryInfo::new(
-            AllocationDevice::CUDA,
-            index.cast_signed(),
-            AllocatorType::Device,
-            MemoryType::Default,
-        )?;
-        let gpu = Gpu::open(index).map_err(::ort::Error::new)?;
-        Ok(Some(Memory {
-            device: Allocator::new(session, place)?,
-            gpu: Some(gpu),
-        }))
+        let (place, gpu) = place(device)?;
+        Ok(match gpu {
+            None => None,
+            gpu => Some(Memory {
+                device: Allocator::new(session, place)?,
+                gpu,
+            }),
+        })
     }
 
     /// Waits for what a run that failed has left on the GPU: sessions wait for those that end well
@@ -68,6 +63,22 @@ impl Memory {
     }
 }
 
+/// Where the memory of a device is, and the GPU whose it is, unless it is the host's.
+pub(super) fn place(device: Device) -> ::ort::Result<(MemoryInfo<'static>, Option<Gpu>)> {
+    let (kind, index) = match device {
+        Device::Cuda(index) | Device::TensorRt(index) => (AllocationDevice::CUDA, Some(index)),
+        Device::Auto | Device::Cpu | Device::OpenVino => (AllocationDevice::CPU, None),
+    };
+    let place = MemoryInfo::new(
+        kind,
+        index.unwrap_or_default().cast_signed(),
+        AllocatorType::Device,
+        MemoryType::Default,
+    )?;
+    let gpu = index.map(Gpu::open).transpose();
+    Ok((place, gpu.map_err(::ort::Error::new)?))
+}
+
 /// The buffers of a session, for the shapes that it ran on last.
 pub(super) struct Bound {
     memory: Memory,
@@ -82,8 +93,8 @@ struct Buffers {
     binding: IoBinding,
     /// By their places among the inputs.
     inputs: Vec<Input>,
-    /// By name, in the graph's order; made when an output is first read.
-    outputs: Vec<(String, HostBuffer)>,
+    /// In the graph's order.
+    outputs: Vec<Output>,
     /// Whether a run has come to its end: a recording has these addresses in it from then on.
     ran: bool,
 }
@@ -96,6 +107,14 @@ struct Slot {
     shape: Vec<usize>,
     /// Where an input lies that another session holds.
     address: Option<usize>,
+}
+
+/// An output of the last run.
+struct Output {
+    name: String,
+    device: DynTensor,
+    /// Made when it is first looked at.
+    host: Option<HostBuffer>,
 }
 
 /// An input on its way: the caller's tensor is copied to the host's buffer, that to the device's.
@@ -127,8 +146,7 @@ impl Bound {
         Ok(outputs)
     }
 
-    /// Runs the session on `inputs` and on what another session `held`, and brings the outputs to
-    /// the host.
+    /// Runs the session on `inputs` and on what another session `held`.
     pub(super) fn run(
         &mut self,
         session: &mut Session,
@@ -137,19 +155,30 @@ impl Bound {
         inputs: &[(&str, TensorView<'_>)],
     ) -> ::ort::Result<()> {
         let (buffers, memory) = self.filled(session, held, inputs)?;
-        let found = buffers.read(memory, session, run_options);
+        let found = buffers.run(session, run_options);
         // What another session holds is not kept beyond the run.
         buffers.binding.clear_inputs();
         buffers.ran |= found.is_ok();
         found.inspect_err(|_| memory.settle())
     }
 
-    /// The outputs of [`Bound::run`], in the graph's order.
-    pub(super) fn outputs(
-        &mut self,
-    ) -> impl Iterator<Item = ::ort::Result<(&str, TensorViewMut<'_>)>> {
+    /// The outputs of [`Bound::run`], in the graph's order, of a session that messages call
+    /// `engine`.
+    pub(super) fn outputs<'b>(
+        &'b mut self,
+        engine: &'b str,
+    ) -> impl Iterator<Item = (&'b str, OnDevice<'b>)> {
+        let gpu = self.memory.gpu.as_ref();
         let outputs = self.buffers.iter_mut().flat_map(|made| &mut made.outputs);
-        outputs.map(|(name, output)| Ok((name.as_str(), output.view_mut()?)))
+        outputs.map(move |Output { name, device, host }| {
+            let tensor = OnDevice {
+                engine,
+                device,
+                host,
+                gpu,
+            };
+            (name.as_str(), tensor)
+        })
     }
 
     /// The buffers for these inputs, with the inputs in them.
@@ -249,23 +278,78 @@ impl Buffers {
         })
     }
 
-    /// Runs the session on what is bound, and brings the outputs to the host.
-    fn read(
+    /// Runs the session on what is bound.
+    fn run(
         &mut self,
-        memory: &Memory,
         session: &mut Session,
         run_options: &RunOptions<NoSelectedOutputs>,
     ) -> ::ort::Result<()> {
         let outputs = session.run_binding_with_options(&self.binding, run_options)?;
         for (place, (name, value)) in tensors(outputs)?.into_iter().enumerate() {
-            if place == self.outputs.len() {
-                let gpu = memory.gpu.as_ref();
-                let buffer = HostBuffer::new(gpu, *value.data_type(), &shape(&value))?;
-                self.outputs.push((name.to_owned(), buffer));
+            match self.outputs.get_mut(place) {
+                Some(output) => output.device = value,
+                None => self.outputs.push(Output {
+                    name: name.to_owned(),
+                    device: value,
+                    host: None,
+                }),
             }
-            self.outputs[place].1.download(&value)?;
         }
         Ok(())
+    }
+}
+
+/// An output that lies where it was computed.
+pub(in crate::engine) struct OnDevice<'a> {
+    /// The engine's name, for messages.
+    engine: &'a str,
+    device: &'a DynTensor,
+    host: &'a mut Option<HostBuffer>,
+    gpu: Option<&'a Gpu>,
+}
+
+impl OnDevice<'_> {
+    /// The value itself.
+    pub(super) fn value(&self) -> &DynTensor {
+        self.device
+    }
+
+    /// Whether it is of 32-bit floats and this shape.
+    pub(in crate::engine) fn is_f32(&self, wanted: &[usize]) -> bool {
+        *self.device.data_type() == TensorElementType::Float32 && shape(self.device) == wanted
+    }
+
+    /// The tensor in the host's memory; it is copied there each time.
+    pub(in crate::engine) fn view(&mut self) -> Result<TensorViewMut<'_>, RuntimeError> {
+        let OnDevice {
+            engine,
+            device,
+            host,
+            gpu,
+        } = self;
+        let made = host.take().filter(|made| made.fits(device));
+        let bring = || -> ::ort::Result<TensorViewMut<'_>> {
+            let host = host.insert(match made {
+                Some(made) => made,
+                None => HostBuffer::like(*gpu, device)?,
+            });
+            host.download(device)?;
+            host.view_mut()
+        };
+        guard(engine, || bring().map_err(|source| run_error(engine, source)))
+    }
+}
+
+impl fmt::Debug for OnDevice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Element type and shape.
+impl fmt::Display for OnDevice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.device.data_type(), shape(self.device))
     }
 }
 

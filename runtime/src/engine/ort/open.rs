@@ -124,7 +124,9 @@ impl Graph {
     ) -> Result<Opened, RuntimeError> {
         let opened = |session: Closing, note| -> Result<Opened, RuntimeError> {
             let engine = Memory::of(&session, request.device)
-                .and_then(|memory| OrtEngine::new(name, request, session, memory, &options.cancel))
+                .and_then(|memory| {
+                    OrtEngine::new(name, request, session, memory, loaded, &options.cancel)
+                })
                 .map_err(|source| open_error(name, source))?;
             Ok(Opened::Ready(Box::new(engine), note))
         };
@@ -254,7 +256,7 @@ fn unavailable(loaded: &Loaded, device: Device, said: &str) -> RuntimeError {
     RuntimeError::DeviceUnavailable { device, reason }
 }
 
-fn open_error(name: &str, source: ::ort::Error) -> RuntimeError {
+pub(super) fn open_error(name: &str, source: ::ort::Error) -> RuntimeError {
     let engine = name.to_owned();
     if out_of_memory(&source.to_string()) {
         let source = source.into();

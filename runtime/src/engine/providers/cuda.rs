@@ -67,6 +67,7 @@ mod tests {
             conv_search: Some(ConvSearch::Exhaustive),
             graph: Some(true),
             own_norm: None,
+            device_sums: false,
             tight_arena: true,
             engine_cache: None,
         };

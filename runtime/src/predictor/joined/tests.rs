@@ -13,9 +13,9 @@ use crate::{
 /// The logits of `tasks`, which come in their order.
 fn logits(predictor: &mut dyn Predictor, image: &Array5<f32>, tasks: &[u32]) -> Vec<Array5<f32>> {
     let mut found: Vec<Array5<f32>> = Vec::new();
-    let mut each = |index: usize, logits: ArrayViewMut5<'_, f32>| {
+    let mut each = |index: usize, mut logits: Logits<'_>| {
         assert_eq!(index, found.len());
-        found.push(logits.to_owned());
+        found.push(logits.view()?.to_owned());
         Ok(())
     };
     predictor.logits(image.view(), tasks, &mut each).unwrap();

@@ -43,14 +43,14 @@ fn a_pair_predicts_as_the_whole_wherever_its_features_lie() {
         for (seed, tasks) in [(0, [0, 1]), (1, [1, 0]), (2, [1, 1])] {
             let image = windows(1, seed);
             let mut expected = Vec::new();
-            let mut keep = |_, logits: ndarray::ArrayViewMut5<'_, f32>| {
-                expected.push(logits.to_owned());
+            let mut keep = |_, mut logits: Logits<'_>| {
+                expected.push(logits.view()?.to_owned());
                 Ok(())
             };
             joined.logits(image.view(), &tasks, &mut keep).unwrap();
             let mut seen = 0;
-            let mut each = |index: usize, found: ndarray::ArrayViewMut5<'_, f32>| {
-                let apart = (&found - &expected[index]).mapv(f32::abs);
+            let mut each = |index: usize, mut found: Logits<'_>| {
+                let apart = (&found.view()? - &expected[index]).mapv(f32::abs);
                 let most = apart.iter().copied().fold(0.0, f32::max);
                 assert!(most <= bound, "{seed} {index}: {most}");
                 seen += 1;

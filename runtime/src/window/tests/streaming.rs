@@ -74,7 +74,7 @@ impl Predictor for Roomy {
                 let value = sum.mapv(|v| v * class as f32 + shift);
                 logits.index_axis_mut(Axis(1), class).assign(&value);
             }
-            each(index, logits.view_mut())?;
+            each(index, logits.view_mut().into())?;
         }
         Ok(())
     }

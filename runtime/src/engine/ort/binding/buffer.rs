@@ -16,7 +16,8 @@ use crate::{
 const AT_ONCE: usize = 1 << 16;
 
 /// A tensor of the host for one of the device; both are made once and used again.
-pub(super) struct HostBuffer {
+#[derive(Debug)]
+pub(in crate::engine::ort) struct HostBuffer {
     memory: HostMemory,
     bytes: usize,
     element: TensorElementType,
@@ -24,6 +25,7 @@ pub(super) struct HostBuffer {
 }
 
 /// Where a [`HostBuffer`] lies.
+#[derive(Debug)]
 enum HostMemory {
     /// Where the GPU reads and writes itself.
     Locked(Locked),
@@ -78,7 +80,7 @@ impl HostBuffer {
     }
 
     /// The tensor, to be read and written over.
-    pub(super) fn view_mut(&mut self) -> ::ort::Result<TensorViewMut<'_>> {
+    pub(in crate::engine::ort) fn view_mut(&mut self) -> ::ort::Result<TensorViewMut<'_>> {
         Ok(match self.element {
             TensorElementType::Int64 => TensorViewMut::I64(self.elements()?),
             _ => TensorViewMut::F32(self.elements()?),
@@ -93,14 +95,26 @@ impl HostBuffer {
     }
 
     /// Copies what is on the device here.
-    pub(super) fn download(&mut self, device: &DynTensor) -> ::ort::Result<()> {
+    pub(in crate::engine::ort) fn download(&mut self, device: &DynTensor) -> ::ort::Result<()> {
         self.check(device)?;
         self.copy_from(device.data_ptr())
     }
 
+    /// Zeros beside `gpu`, or beside the host itself, for a tensor of the device.
+    pub(in crate::engine::ort) fn like(
+        gpu: Option<&Gpu>,
+        device: &DynTensor,
+    ) -> ::ort::Result<HostBuffer> {
+        HostBuffer::new(gpu, *device.data_type(), &shape(device))
+    }
+
     /// Whether a tensor of the device is as large as this one.
+    pub(in crate::engine::ort) fn fits(&self, device: &DynTensor) -> bool {
+        *device.data_type() == self.element && shape(device) == self.shape
+    }
+
     fn check(&self, device: &DynTensor) -> ::ort::Result<()> {
-        match *device.data_type() == self.element && shape(device) == self.shape {
+        match self.fits(device) {
             true => Ok(()),
             false => Err(::ort::Error::new(
                 "an input or output changed its type or shape between two runs",
