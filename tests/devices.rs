@@ -149,6 +149,13 @@ fn an_unknown_device_or_precision_gets_the_nearest_name() {
 }
 
 #[test]
+fn what_a_device_has_no_use_for_is_an_error() {
+    for flag in ["--device-sums", "--cuda-graph", "--own-norm"] {
+        verify(&["--device", "cpu", flag]).refuses(&[flag]);
+    }
+}
+
+#[test]
 fn a_precision_that_cannot_be_had_is_an_error() {
     for (precision, words) in [
         ("bf16", "bf16 needs --device openvino"),

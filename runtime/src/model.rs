@@ -13,7 +13,7 @@ use uniseg_onnx::{
 };
 
 use crate::{Footprint, Precision, RuntimeError};
-pub(crate) use weights::WeightsFile;
+pub(crate) use weights::{LEAST_TOGETHER, LEAST_WEIGHT, WeightsFile};
 
 mod weights;
 
@@ -151,15 +151,15 @@ impl Model {
         self.bytes.clone()
     }
 
-    /// The file in which weights of the graph lie, unless it has changed since.
+    /// The file in which weights of the graph lie, unless it has changed since; nothing for a graph
+    /// that takes any number of windows, of which OpenVINO reads them in its first run.
     pub(crate) fn weights_file(&self) -> Option<&WeightsFile> {
-        self.weights.as_deref()
+        self.weights.as_deref().filter(|_| !self.batches)
     }
 
-    /// Whether OpenVINO reads the weights in the file, if that has not changed since.
+    /// Whether OpenVINO reads the weights in the file, as long as that does not change.
     pub(crate) fn weights_stay_in_file(&self) -> bool {
-        let there = self.weights_file().is_some();
-        cfg!(target_os = "linux") && there && self.file_bytes > WeightsFile::LEAST
+        self.weights_file().is_some_and(WeightsFile::stays)
     }
 
     /// Size of the file in bytes, whether it is here or not.

@@ -182,8 +182,8 @@ pub struct WindowReport {
 /// computed.
 ///
 /// Memory: beside the input and what `sink` keeps, (classes of all tasks + 1) × depth of a window ×
-/// y × x × 4 bytes, a slab of one task, a window's input and its logits for the tasks of a call
-/// (three times where a thread averages), and, if mirror views are averaged, the classes of all tasks
+/// y × x × 4 bytes, a slab of one task (and one more of each where sums are made on a device), a
+/// window's input and its logits for the tasks of a call (three times where a thread averages), and, if mirror views are averaged, the classes of all tasks
 /// in a window.
 ///
 /// Errors: [`RuntimeError::ChannelCount`], a step or sigma out of range, whatever the network
@@ -247,7 +247,7 @@ pub fn predict_slabs(
     thread::scope(|scope| {
         // Those of a call, while those of the call before are averaged.
         let room = 2 * forward.batch() * forward.tasks();
-        let mut beside = Beside::start(scope, averaging, room);
+        let mut beside = Beside::start(scope, averaging, room, tasks.len());
         let slid = slide(&mut forward, &mut beside);
         let averaged = beside.finish(slid.is_err());
         match (slid, averaged) {

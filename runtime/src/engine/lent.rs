@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::ort::OnDevice;
+use super::ort::DeviceTensor;
 use crate::{RuntimeError, TensorViewMut};
 
 /// An output of [`super::Engine::lend`]. What lies in a GPU's memory stays there until somebody
@@ -13,7 +13,7 @@ pub struct Lent<'a>(Place<'a>);
 #[derive(Debug)]
 enum Place<'a> {
     Host(TensorViewMut<'a>),
-    Device(OnDevice<'a>),
+    Device(DeviceTensor<'a>),
 }
 
 impl<'a> From<TensorViewMut<'a>> for Lent<'a> {
@@ -23,12 +23,12 @@ impl<'a> From<TensorViewMut<'a>> for Lent<'a> {
 }
 
 impl<'a> Lent<'a> {
-    pub(super) fn on_device(tensor: OnDevice<'a>) -> Lent<'a> {
+    pub(super) fn on_device(tensor: DeviceTensor<'a>) -> Lent<'a> {
         Lent(Place::Device(tensor))
     }
 
     /// The tensor where it was computed, if that is not the host's memory.
-    pub(super) fn device(&self) -> Option<&OnDevice<'a>> {
+    pub(super) fn device(&self) -> Option<&DeviceTensor<'a>> {
         match &self.0 {
             Place::Host(_) => None,
             Place::Device(tensor) => Some(tensor),

@@ -18,9 +18,9 @@ use super::{
     providers::{self, Request},
     table::{Opened, one_note},
 };
-pub(super) use binding::OnDevice;
+pub(super) use binding::DeviceTensor;
 use binding::{Bound, Memory};
-use in_file::Closing;
+use in_file::{Closing, KnownFile};
 use library::{Loaded, load};
 pub(super) use library::{loaded, version_of};
 use open::{available, open_error, session};
@@ -44,6 +44,8 @@ struct OrtEngine {
     /// Buffers on the device, where that has memory of its own.
     bound: Option<Bound>,
     session: Closing,
+    /// Where the session's weights lie, if not with it.
+    file: Option<KnownFile>,
     stop: Stop,
     /// Opens sums on the device, where they were asked for.
     sums: Option<SumsBeside>,
@@ -184,13 +186,16 @@ impl Engine for OrtEngine {
             name,
             session,
             stop,
+            file,
             ..
         } = self;
-        guard(name, || {
+        let outputs = guard(name, || {
             compute(session, &stop.run_options, &[], inputs)
                 .and_then(copies)
                 .map_err(|source| stop.error(name, source))
-        })
+        })?;
+        check(file)?;
+        Ok(outputs)
     }
 
     fn hold(&mut self, inputs: &[(&str, TensorView<'_>)]) -> Result<Held<'_>, RuntimeError> {
@@ -199,6 +204,7 @@ impl Engine for OrtEngine {
             session,
             stop,
             bound,
+            file,
             ..
         } = self;
         let (engine, stop) = (&**name, &*stop);
@@ -211,6 +217,7 @@ impl Engine for OrtEngine {
                 .and_then(tensors)
                 .map_err(|source| stop.error(engine, source))
         })?;
+        check(file)?;
         Ok(Held::by_ort(Outputs { engine, values }))
     }
 
@@ -232,6 +239,7 @@ impl Engine for OrtEngine {
             session,
             stop,
             bound,
+            file,
             ..
         } = self;
         if let Some(bound) = bound {
@@ -250,6 +258,7 @@ impl Engine for OrtEngine {
                 .and_then(tensors)
                 .map_err(|source| stop.error(engine, source))
         })?;
+        check(file)?;
         for (name, mut output) in outputs {
             each(name, view_mut(engine, &mut output)?.into())?;
         }
@@ -266,6 +275,11 @@ impl Engine for OrtEngine {
         })?;
         Ok(Some(sums))
     }
+}
+
+/// Whether what was just computed was computed with the weights that were checked.
+fn check(file: &Option<KnownFile>) -> Result<(), RuntimeError> {
+    file.as_ref().map_or(Ok(()), KnownFile::check)
 }
 
 impl OrtEngine {
@@ -290,6 +304,7 @@ impl OrtEngine {
                 precision: request.precision,
             },
             bound: memory.map(|memory| Bound::new(memory, request.graph())),
+            file: session.file().cloned(),
             session,
             stop: Stop::on(cancel)?,
         })

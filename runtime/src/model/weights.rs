@@ -7,6 +7,13 @@ use std::{
 
 use uniseg_onnx::Artefact;
 
+/// Smaller ones do not count: most are parameters that operations read as they are.
+pub(crate) const LEAST_WEIGHT: usize = 64 << 10;
+
+/// ONNX Runtime hands OpenVINO the place of weights instead of them only if they are more bytes than
+/// this together (`MAX_EMBEDDED_INITIALIZER_SIZE` of its provider).
+pub(crate) const LEAST_TOGETHER: u64 = 32 << 20;
+
 /// A model's file, and where in it the bytes of each initializer lie, for engines that read weights
 /// where they are.
 ///
@@ -16,13 +23,11 @@ pub(crate) struct WeightsFile {
     path: PathBuf,
     /// By the names of the initializers.
     offsets: HashMap<String, u64>,
+    /// Bytes of the large ones.
+    large: u64,
 }
 
 impl WeightsFile {
-    /// ONNX Runtime hands the place of weights over instead of them only if they are more bytes than
-    /// this together (`MAX_EMBEDDED_INITIALIZER_SIZE` of its OpenVINO provider).
-    pub(crate) const LEAST: u64 = 32 << 20;
-
     /// The weights of an artefact that was read from `path`.
     pub(crate) fn of(artefact: &Artefact, path: &Path) -> WeightsFile {
         let start = artefact.bytes().as_ptr() as usize;
@@ -32,10 +37,20 @@ impl WeightsFile {
             let offset = (weight.raw_data.as_ptr() as usize).wrapping_sub(start);
             (weight.name.clone(), offset as u64)
         });
+        let graph = artefact.model().graph.iter();
+        let sizes = graph.flat_map(|graph| &graph.initializer);
+        let sizes = sizes.map(|weight| weight.raw_data.len());
         WeightsFile {
             path: path.to_owned(),
             offsets: offsets.collect(),
+            large: sizes.filter(|size| *size >= LEAST_WEIGHT).sum::<usize>() as u64,
         }
+    }
+
+    /// Whether OpenVINO reads them in the file, as long as that does not change.
+    pub(crate) fn stays(&self) -> bool {
+        let named = self.path.to_str().is_some();
+        cfg!(target_os = "linux") && named && self.large > LEAST_TOGETHER
     }
 
     /// The file.

@@ -124,7 +124,7 @@ impl Predictor for JoinedModel {
             match engine.and_then(|engine| forward_each(engine, &network, image, now, each)) {
                 Ok(()) => done += count,
                 // Who asked halves the number of windows first. Logits are handed over once all are
-                // there, so that none of these were.
+                // there; if what takes them is out of memory, it knows which of them it has.
                 Err(error) if error.is_out_of_memory() && count > 1 && image.dim().0 == 1 => {
                     self.most = count / 2;
                 }

@@ -29,6 +29,9 @@ pub(super) struct Beside<'scope> {
     read: Receiver<Array4<f32>>,
     /// Copies that may still be made: what bounds the memory of all that waits.
     left: usize,
+    /// Told when sums that were made elsewhere are added, and how many more may wait for that.
+    added: Receiver<()>,
+    sums_left: usize,
     /// Set where nothing will come of what waits.
     given_up: Arc<AtomicBool>,
     thread: ScopedJoinHandle<'scope, Result<(), RuntimeError>>,
@@ -45,14 +48,16 @@ enum Message {
 }
 
 impl<'scope> Beside<'scope> {
-    /// Starts the thread; up to `room` logits wait for it.
+    /// Starts the thread; up to `room` logits wait for it, and sums of up to so many tasks.
     pub(super) fn start<'env: 'scope>(
         scope: &'scope Scope<'scope, 'env>,
         mut averaging: Averaging<'env>,
         room: usize,
+        tasks: usize,
     ) -> Beside<'scope> {
         let (messages, waiting) = channel();
         let (done, read) = channel();
+        let (tell, added) = channel();
         let given_up = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&given_up);
         let thread = scope.spawn(move || {
@@ -61,7 +66,14 @@ impl<'scope> Beside<'scope> {
                     return Ok(());
                 }
                 match message {
-                    Message::Step(step) => averaging.step(step)?,
+                    Message::Step(step) => {
+                        let sums = matches!(step, Step::Sums(..));
+                        averaging.step(step)?;
+                        if sums {
+                            // As below.
+                            let _ = tell.send(());
+                        }
+                    }
                     Message::Logits {
                         window,
                         view,
@@ -80,6 +92,8 @@ impl<'scope> Beside<'scope> {
             messages,
             read,
             left: room.max(1),
+            added,
+            sums_left: tasks.max(1),
             given_up,
             thread,
         }
@@ -136,6 +150,13 @@ impl Behind for Beside<'_> {
     }
 
     fn step(&mut self, step: Step) -> Result<(), RuntimeError> {
+        if matches!(step, Step::Sums(..)) {
+            self.sums_left += self.added.try_iter().count();
+            match self.sums_left.checked_sub(1) {
+                Some(left) => self.sums_left = left,
+                None => self.added.recv().map_err(|_| RuntimeError::Cancelled)?,
+            }
+        }
         self.send(Message::Step(step))
     }
 }

@@ -180,7 +180,7 @@ impl<'a> Forward<'a> {
                 done[task] = item + 1;
             }
             outside += taken.elapsed();
-            if done[task] == start + count {
+            if done[task] >= start + count {
                 return Ok(());
             }
             let mut logits = logits.view()?;

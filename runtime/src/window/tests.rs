@@ -1,5 +1,6 @@
 //! The window as a whole, with engines simple enough to know the answer.
 
+mod on_device;
 mod streaming;
 
 use ndarray::{Array4, Array5, Axis, s};

@@ -167,11 +167,11 @@ impl Bound {
     pub(super) fn outputs<'b>(
         &'b mut self,
         engine: &'b str,
-    ) -> impl Iterator<Item = (&'b str, OnDevice<'b>)> {
+    ) -> impl Iterator<Item = (&'b str, DeviceTensor<'b>)> {
         let gpu = self.memory.gpu.as_ref();
         let outputs = self.buffers.iter_mut().flat_map(|made| &mut made.outputs);
         outputs.map(move |Output { name, device, host }| {
-            let tensor = OnDevice {
+            let tensor = DeviceTensor {
                 engine,
                 device,
                 host,
@@ -300,7 +300,7 @@ impl Buffers {
 }
 
 /// An output that lies where it was computed.
-pub(in crate::engine) struct OnDevice<'a> {
+pub(in crate::engine) struct DeviceTensor<'a> {
     /// The engine's name, for messages.
     engine: &'a str,
     device: &'a DynTensor,
@@ -308,7 +308,7 @@ pub(in crate::engine) struct OnDevice<'a> {
     gpu: Option<&'a Gpu>,
 }
 
-impl OnDevice<'_> {
+impl DeviceTensor<'_> {
     /// The value itself.
     pub(super) fn value(&self) -> &DynTensor {
         self.device
@@ -321,7 +321,7 @@ impl OnDevice<'_> {
 
     /// The tensor in the host's memory; it is copied there each time.
     pub(in crate::engine) fn view(&mut self) -> Result<TensorViewMut<'_>, RuntimeError> {
-        let OnDevice {
+        let DeviceTensor {
             engine,
             device,
             host,
@@ -336,18 +336,20 @@ impl OnDevice<'_> {
             host.download(device)?;
             host.view_mut()
         };
-        guard(engine, || bring().map_err(|source| run_error(engine, source)))
+        guard(engine, || {
+            bring().map_err(|source| run_error(engine, source))
+        })
     }
 }
 
-impl fmt::Debug for OnDevice<'_> {
+impl fmt::Debug for DeviceTensor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
 /// Element type and shape.
-impl fmt::Display for OnDevice<'_> {
+impl fmt::Display for DeviceTensor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?}", self.device.data_type(), shape(self.device))
     }

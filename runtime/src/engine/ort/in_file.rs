@@ -7,8 +7,10 @@
 //! the system reads them again.
 //!
 //! What is handed over are the bytes that were checked: they are compared with the file before a
-//! session is opened, and whether it is still the same file afterwards. Otherwise weights are handed
-//! over with the graph.
+//! session is opened, and whether that is still the same file afterwards. Otherwise weights are handed
+//! over with the graph. A file that is replaced later stays what it was for those who have it open;
+//! one that is written over is found out after the next run. A graph that takes any number of windows has
+//! its weights packed in its first run, where nothing would be gained: it gets them, too.
 
 mod mapped;
 
@@ -17,7 +19,7 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
     ops::{Deref, DerefMut},
     path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use ::ort::session::{Session, builder::SessionBuilder};
@@ -26,17 +28,17 @@ use uniseg_onnx::{
     proto::{DataLocation, StringStringEntryProto, TensorProto},
 };
 
-use crate::model::WeightsFile;
-use mapped::Identity;
-
-/// Smaller ones stay in the graph: most are parameters that operations read as they are.
-const LEAST_WEIGHT: usize = 64 << 10;
+use crate::{
+    RuntimeError,
+    model::{LEAST_TOGETHER, LEAST_WEIGHT, WeightsFile},
+};
+use mapped::{Identity, let_go};
 
 /// ONNX Runtime's setting for where external data lies of a model that is opened from memory.
 const FOLDER: &str = "session.model_external_initializers_file_folder_path";
 
-/// Held while sessions of this module map and unmap files, so that no pages are let go of what has
-/// taken the place of a mapping.
+/// Held while sessions that have weights in files are opened and closed, so that no pages are let go
+/// of what has taken the place of a mapping.
 static MAPPINGS: Mutex<()> = Mutex::new(());
 
 fn mappings() -> MutexGuard<'static, ()> {
@@ -47,39 +49,71 @@ fn mappings() -> MutexGuard<'static, ()> {
 pub(super) struct InFile {
     /// The graph without them.
     graph: Bytes,
-    path: PathBuf,
     folder: String,
+    file: KnownFile,
+}
+
+/// A file as it was when it was compared.
+#[derive(Debug, Clone)]
+pub(super) struct KnownFile {
+    /// Absolute, without links.
+    path: PathBuf,
+    file: Arc<File>,
     identity: Identity,
 }
 
+impl KnownFile {
+    /// Whether it was not written over since.
+    ///
+    /// Errors: [`RuntimeError::ModelChanged`].
+    pub(super) fn check(&self) -> Result<(), RuntimeError> {
+        self.is(Identity::of(&self.file))
+    }
+
+    fn is(&self, now: io::Result<Identity>) -> Result<(), RuntimeError> {
+        match now {
+            Ok(now) if now == self.identity => Ok(()),
+            _ => Err(RuntimeError::ModelChanged {
+                path: self.path.clone(),
+            }),
+        }
+    }
+}
+
 impl InFile {
-    /// The graph `bytes` with those weights left in `file` that lie there now; nothing if that is
+    /// The graph `bytes` with those weights left in their file that lie there now; nothing if that is
     /// not worth it, or the file is not what it was, or cannot be named in a graph.
-    pub(super) fn of(bytes: &Bytes, file: &WeightsFile) -> Option<InFile> {
+    pub(super) fn of(bytes: &Bytes, weights: &WeightsFile) -> Option<InFile> {
         // ONNX Runtime refuses links that lead out of the folder.
-        let path = file.path().canonicalize().ok()?;
+        let path = weights.path().canonicalize().ok()?;
         let folder = path.parent()?.to_str()?.to_owned();
         let name = path.file_name()?.to_str()?;
-        let mut opened = File::open(&path).ok()?;
-        let identity = Identity::of(&opened).ok()?;
+        let file = Arc::new(File::open(&path).ok()?);
+        let identity = Identity::of(&file).ok()?;
         let mut model = uniseg_onnx::decode(bytes.clone()).ok()?;
         let mut left = 0;
         for weight in &mut model.graph.as_mut()?.initializer {
             let length = weight.raw_data.len();
-            let Some(offset) = file.offset(&weight.name).filter(|_| length >= LEAST_WEIGHT) else {
+            let Some(offset) = weights
+                .offset(&weight.name)
+                .filter(|_| length >= LEAST_WEIGHT)
+            else {
                 continue;
             };
-            if !lies_at(&mut opened, offset, &weight.raw_data).ok()? {
+            if !lies_at(&file, offset, &weight.raw_data).ok()? {
                 return None;
             }
             refer(weight, name, offset);
             left += length as u64;
         }
-        (left > WeightsFile::LEAST).then(|| InFile {
+        (left > LEAST_TOGETHER).then(|| InFile {
             graph: uniseg_onnx::encode(&model),
-            path,
             folder,
-            identity,
+            file: KnownFile {
+                path,
+                file,
+                identity,
+            },
         })
     }
 
@@ -90,19 +124,21 @@ impl InFile {
         let mut builder = builder.with_config_entry(FOLDER, &self.folder)?;
         let held = mappings();
         let session = builder.commit_from_memory(&self.graph)?;
-        let still = File::open(&self.path).and_then(|file| Identity::of(&file));
-        if !still.is_ok_and(|still| still == self.identity) {
-            return Err(::ort::Error::new("the file of the weights was changed"));
-        }
+        self.file
+            .is(Identity::at(&self.file.path))
+            .map_err(|changed| ::ort::Error::new(changed.to_string()))?;
         // A session that keeps them is as good, only larger.
-        let _ = self.identity.let_go();
+        let _ = let_go(&self.file.path);
         drop(held);
-        Ok(Closing(Some(session)))
+        Ok(Closing {
+            session: Some(session),
+            file: Some(self.file.clone()),
+        })
     }
 }
 
 /// Whether these bytes lie there.
-fn lies_at(file: &mut File, offset: u64, bytes: &[u8]) -> io::Result<bool> {
+fn lies_at(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<bool> {
     const AT_A_TIME: usize = 1 << 20;
     let mut buffer = vec![0; AT_A_TIME.min(bytes.len())];
     file.seek(SeekFrom::Start(offset))?;
@@ -133,18 +169,31 @@ fn refer(weight: &mut TensorProto, name: &str, offset: u64) {
 }
 
 /// A session that unmaps its file, if it has one, only while no pages are let go.
-pub(super) struct Closing(Option<Session>);
+pub(super) struct Closing {
+    session: Option<Session>,
+    file: Option<KnownFile>,
+}
+
+impl Closing {
+    /// Where its weights lie, if not with it.
+    pub(super) fn file(&self) -> Option<&KnownFile> {
+        self.file.as_ref()
+    }
+}
 
 impl From<Session> for Closing {
     fn from(session: Session) -> Closing {
-        Closing(Some(session))
+        Closing {
+            session: Some(session),
+            file: None,
+        }
     }
 }
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        let _held = mappings();
-        self.0 = None;
+        let _held = self.file.as_ref().map(|_| mappings());
+        self.session = None;
     }
 }
 
@@ -152,7 +201,7 @@ impl Deref for Closing {
     type Target = Session;
 
     fn deref(&self) -> &Session {
-        match &self.0 {
+        match &self.session {
             Some(session) => session,
             None => unreachable!("a session is there until it is closed"),
         }
@@ -161,7 +210,7 @@ impl Deref for Closing {
 
 impl DerefMut for Closing {
     fn deref_mut(&mut self) -> &mut Session {
-        match &mut self.0 {
+        match &mut self.session {
             Some(session) => session,
             None => unreachable!("a session is there until it is closed"),
         }

@@ -53,21 +53,23 @@ impl SumsBeside {
             cuda: &cuda,
         };
         let open = |graph: &[u8]| -> ::ort::Result<Closing> {
-            // Integers that say where things lie stay with the processor.
-            let mut builder = builder(&self.loaded, &request, false, false)?;
+            // All of it on the device, or it is an error: slabs would cross in every window.
+            let mut builder = builder(&self.loaded, &request, true, false)?;
             Ok(builder.commit_from_memory(graph)?.into())
         };
-        let (place, gpu) = place(device)?;
+        let (memory, gpu) = place(device)?;
         Ok(Box::new(OrtSums {
             engine: engine.to_owned(),
             add: open(&graph::add(of.importance))?,
             take: open(&graph::take())?,
-            place,
-            gpu,
-            tasks: of.classes.iter().map(|classes| (*classes, None)).collect(),
+            place: Place { memory, gpu },
+            tasks: of
+                .classes
+                .iter()
+                .map(|classes| TaskSums::of(*classes))
+                .collect(),
             extent: [of.depth, of.plane[0], of.plane[1]],
             patch: of.importance.dim().into(),
-            done: None,
         }))
     }
 }
@@ -76,17 +78,30 @@ struct OrtSums {
     engine: String,
     add: Closing,
     take: Closing,
-    /// Where sums lie.
-    place: MemoryInfo<'static>,
-    gpu: Option<Gpu>,
-    /// For each task its classes, and its sums, [1, class, z, y, x]: made by the first window.
-    tasks: Vec<(usize, Option<DynTensor>)>,
+    place: Place,
+    tasks: Vec<TaskSums>,
     /// Of the sums, (z, y, x).
     extent: [usize; 3],
     /// The network's, (z, y, x).
     patch: [usize; 3],
-    /// Where planes cross to the host.
+}
+
+struct TaskSums {
+    classes: usize,
+    /// [1, class, z, y, x]; made by the first window.
+    sums: Option<DynTensor>,
+    /// Where planes that are done come to the host.
     done: Option<HostBuffer>,
+}
+
+impl TaskSums {
+    fn of(classes: usize) -> TaskSums {
+        TaskSums {
+            classes,
+            sums: None,
+            done: None,
+        }
+    }
 }
 
 impl Sums for OrtSums {
@@ -114,7 +129,7 @@ impl Sums for OrtSums {
 impl OrtSums {
     fn added(&mut self, logits: &DynTensor, placed: &Placed) -> ::ort::Result<()> {
         let [depth, height, width] = self.extent;
-        let (classes, sums) = &mut self.tasks[placed.task];
+        let TaskSums { classes, sums, .. } = &mut self.tasks[placed.task];
         let empty;
         let before = match &*sums {
             Some(before) => before,
@@ -152,23 +167,25 @@ impl OrtSums {
         let mut binding = bound(&self.add, numbers)?;
         binding.bind_input(graph::LOGITS, logits)?;
         binding.bind_input(graph::SUMS, before)?;
-        let [more] = run(&mut self.add, binding, [graph::MORE], &self.place)?;
+        let [more] = self.place.run(&mut self.add, binding, [graph::MORE])?;
         *sums = Some(more);
         Ok(())
     }
 
     fn taken(&mut self, task: usize, planes: usize) -> ::ort::Result<Array4<f32>> {
         let [depth, height, width] = self.extent;
-        let (classes, sums) = &mut self.tasks[task];
+        let TaskSums {
+            classes,
+            sums,
+            done: buffer,
+        } = &mut self.tasks[task];
         let Some(before) = &*sums else {
             return Ok(Array4::zeros((*classes, planes, height, width)));
         };
         if planes >= depth {
-            let done = sums.take();
-            return done.map_or_else(
-                || Ok(Array4::zeros((0, 0, 0, 0))),
-                |done| download(&mut self.done, self.gpu.as_ref(), &done),
-            );
+            let done = self.place.download(buffer, before)?;
+            *sums = None;
+            return Ok(done);
         }
         let none = vec![0; 5];
         let behind = vec![0, 0, planes as i64, 0, 0];
@@ -178,14 +195,10 @@ impl OrtSums {
         ];
         let mut binding = bound(&self.take, numbers)?;
         binding.bind_input(graph::SUMS, before)?;
-        let [done, rest] = run(
-            &mut self.take,
-            binding,
-            [graph::DONE, graph::REST],
-            &self.place,
-        )?;
+        let outputs = [graph::DONE, graph::REST];
+        let [done, rest] = self.place.run(&mut self.take, binding, outputs)?;
         *sums = Some(rest);
-        download(&mut self.done, self.gpu.as_ref(), &done)
+        self.place.download(buffer, &done)
     }
 }
 
@@ -224,40 +237,52 @@ fn bound<const N: usize>(
     Ok(binding)
 }
 
-/// Runs what is bound; the outputs stay where sums lie.
-fn run<const N: usize>(
-    session: &mut Session,
-    mut binding: IoBinding,
-    outputs: [&str; N],
-    place: &MemoryInfo<'_>,
-) -> ::ort::Result<[DynTensor; N]> {
-    for name in outputs {
-        binding.bind_output_to_device(name, place)?;
-    }
-    let found = tensors(session.run_binding(&binding)?)?;
-    let found: Vec<DynTensor> = found.into_iter().map(|(_, value)| value).collect();
-    let missing = |_| ::ort::Error::new("a graph of sums lacks an output");
-    found.try_into().map_err(missing)
+/// Where sums lie.
+struct Place {
+    memory: MemoryInfo<'static>,
+    /// Unless that is the host's.
+    gpu: Option<Gpu>,
 }
 
-/// Planes in the host's memory, (class, z, y, x).
-fn download(
-    buffer: &mut Option<HostBuffer>,
-    gpu: Option<&Gpu>,
-    planes: &DynTensor,
-) -> ::ort::Result<Array4<f32>> {
-    let made = buffer.take().filter(|made| made.fits(planes));
-    let buffer = buffer.insert(match made {
-        Some(made) => made,
-        None => HostBuffer::like(gpu, planes)?,
-    });
-    buffer.download(planes)?;
-    let TensorViewMut::F32(planes) = buffer.view_mut()? else {
-        return Err(::ort::Error::new("sums are not of 32-bit floats"));
-    };
-    let planes = planes.into_dimensionality::<Ix5>();
-    let planes = planes.map_err(|error| ::ort::Error::new(error.to_string()))?;
-    Ok(planes.index_axis(Axis(0), 0).to_owned())
+impl Place {
+    /// Runs what is bound; the outputs stay here.
+    fn run<const N: usize>(
+        &self,
+        session: &mut Session,
+        mut binding: IoBinding,
+        outputs: [&str; N],
+    ) -> ::ort::Result<[DynTensor; N]> {
+        for name in outputs {
+            binding.bind_output_to_device(name, &self.memory)?;
+        }
+        let found = session.run_binding(&binding).inspect_err(|_| {
+            // As for the network: what is left on the GPU may still write.
+            let _ = self.gpu.as_ref().map(Gpu::wait);
+        })?;
+        let found = tensors(found)?.into_iter().map(|(_, value)| value);
+        let missing = |_| ::ort::Error::new("a graph of sums lacks an output");
+        found.collect::<Vec<_>>().try_into().map_err(missing)
+    }
+
+    /// Planes in the host's memory, (class, z, y, x).
+    fn download(
+        &self,
+        buffer: &mut Option<HostBuffer>,
+        planes: &DynTensor,
+    ) -> ::ort::Result<Array4<f32>> {
+        let made = buffer.take().filter(|made| made.fits(planes));
+        let buffer = buffer.insert(match made {
+            Some(made) => made,
+            None => HostBuffer::like(self.gpu.as_ref(), planes)?,
+        });
+        buffer.download(planes)?;
+        let TensorViewMut::F32(planes) = buffer.view_mut()? else {
+            return Err(::ort::Error::new("sums are not of 32-bit floats"));
+        };
+        let planes = planes.into_dimensionality::<Ix5>();
+        let planes = planes.map_err(|error| ::ort::Error::new(error.to_string()))?;
+        Ok(planes.index_axis(Axis(0), 0).to_owned())
+    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,20 @@
 //! Which weights are left in a file, and which not.
 
-use uniseg_onnx::{Artefact, decode};
+use std::io::Write;
+
+use uniseg_onnx::{Artefact, decode, sample};
 
 use super::*;
 use crate::{Model, testing::graphs::whole_artefact};
 
 /// An artefact with more weights than ONNX Runtime would hand over.
 fn large() -> Artefact {
-    let (mut model, manifest, _) = whole_artefact().into_parts();
-    let values: Vec<f32> = (0..WeightsFile::LEAST / 4 + 1)
-        .map(|at| at as f32)
-        .collect();
+    with_ballast(sample::tiny_artefact())
+}
+
+fn with_ballast(artefact: Artefact) -> Artefact {
+    let (mut model, manifest, _) = artefact.into_parts();
+    let values: Vec<f32> = (0..LEAST_TOGETHER / 4 + 1).map(|at| at as f32).collect();
     let ballast = TensorProto::from_f32("ballast", &[values.len() as i64], &values);
     model.graph.as_mut().unwrap().initializer.push(ballast);
     Artefact::new(model, manifest).unwrap()
@@ -63,22 +67,25 @@ fn weights_are_handed_over_if_the_file_is_another_or_they_are_few() {
         Model::open(&path).unwrap()
     };
     let left = |model: &Model| InFile::of(&model.shared_bytes(), model.weights_file().unwrap());
-    assert!(left(&opened(&whole_artefact())).is_none());
+    assert!(left(&opened(&sample::tiny_artefact())).is_none());
 
     let model = opened(&large());
     assert!(left(&model).is_some());
     // One byte of the last weight.
     let mut file = std::fs::read(&path).unwrap();
     let offset = model.weights_file().unwrap().offset("ballast").unwrap() as usize;
-    file[offset + WeightsFile::LEAST as usize] ^= 1;
+    file[offset + LEAST_TOGETHER as usize] ^= 1;
     std::fs::write(&path, &file).unwrap();
     assert!(left(&model).is_none());
     std::fs::write(&path, &file[..offset]).unwrap();
     assert!(left(&model).is_none());
     std::fs::remove_file(&path).unwrap();
     assert!(left(&model).is_none());
-    // A graph that was made here says nothing of a file.
+    // A graph that was made here says nothing of a file, and one for any number of windows reads
+    // them later.
     assert!(Model::from(large()).weights_file().is_none());
+    let any = opened(&with_ballast(whole_artefact()));
+    assert!(any.batches() && any.weights_file().is_none());
 }
 
 #[test]
@@ -94,10 +101,28 @@ fn a_file_that_changes_while_it_is_opened_is_found_out() {
     let loaded = super::super::load(library.path()).unwrap();
     let commit = || {
         let builder = ::ort::session::Session::builder(&loaded.environment).unwrap();
-        in_file.commit(builder).map(drop)
+        in_file.commit(builder)
     };
-    commit().unwrap();
+    let session = commit().unwrap();
+    let file = session.file().unwrap();
+    file.check().unwrap();
+    // Replaced: who has it open still has what it was, but nobody opens it any more.
     large().save(&path).unwrap();
-    let error = commit().unwrap_err().to_string();
-    assert!(error.contains("was changed"), "{error}");
+    file.check().unwrap();
+    let error = commit().map(drop).unwrap_err().to_string();
+    assert!(error.contains("changed while it was in use"), "{error}");
+
+    let model = Model::open(&path).unwrap();
+    let in_file = InFile::of(&model.shared_bytes(), model.weights_file().unwrap()).unwrap();
+    in_file.file.check().unwrap();
+    let mut written = std::fs::OpenOptions::new()
+        .append(true)
+        .open(&path)
+        .unwrap();
+    written.write_all(b"more").unwrap();
+    let error = in_file.file.check().unwrap_err();
+    assert!(
+        matches!(error, RuntimeError::ModelChanged { .. }),
+        "{error}"
+    );
 }
