@@ -12,11 +12,14 @@ use ndarray::ArrayView5;
 use super::*;
 use crate::{EachTask, Lent, Placed, Predictor, Sums};
 
+/// A task, a place in the sums, and a mirror view.
+type Item = (usize, [Range<usize>; 3], [bool; 3]);
+
 /// What a device was asked to do.
 #[derive(Default)]
 struct Ledger {
-    /// How often a task, a place in the sums and mirror view were added.
-    added: HashMap<(usize, [Range<usize>; 3], [bool; 3]), usize>,
+    /// How often each was added.
+    added: HashMap<Item, usize>,
     /// Adds until one is out of memory, if one is to be.
     until_full: Option<usize>,
     /// Slabs that were taken.
