@@ -3,17 +3,20 @@
 # one machine, each a process of its own from start to written file.
 #
 #   benches/against_pytorch.sh [FOLDER]               default: pytorch-bench
+#   ROWS=one PLANES=350 benches/against_pytorch.sh    one task only, 18 windows
 #
 # Prints seconds and peak memory of each process, then how well labels agree. Makes a virtual
 # environment in FOLDER and installs ONNX Runtime with OpenVINO into the user's cache. DEVICE
 # (default openvino) can be set, and UNISEG, a program that is built already, PYTHON, one with
-# torch, nibabel, scipy, scikit-image and nnunetv2, and PLANES of the case (115: 4 windows, 700: 36).
+# torch, nibabel, scipy, scikit-image and nnunetv2, PLANES of the case (115: 4 windows, 700: 36), and
+# ROWS (all, or one for those of one task).
 # Quiet the machine before: about 30 minutes on two cores with 4 windows. The rows in bf16 mean
 # something only where the processor computes in it (AVX512-BF16 or AMX).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 out=${1:-pytorch-bench}
+rows=${ROWS:-all}
 device=${DEVICE:-openvino}
 . benches/peer/setup.sh torch numpy nibabel scipy scikit-image nnunetv2
 [ "$device" != openvino ] || "$UNISEG" runtime install --openvino
@@ -37,13 +40,15 @@ fewer=(--merge-upsampling --winograd) # for f32
 half=(--features f16 --channels-last) # between encoder and decoder
 export_it --task liver "${fewer[@]}" -o "$out/liver32.onnx"
 export_it --task liver --lean -o "$out/liver.onnx"
-export_it --modality CT "${fewer[@]}" -o "$out/ct32.onnx"
-export_it --modality CT --lean -o "$out/ct.onnx"
-export_it --modality CT --split --channels-last "${fewer[@]}" -o "$out/ct32.onnx"
-export_it --modality CT --split "${half[@]}" -o "$out/ct.onnx"
 export_it --task liver --lean "${int8[@]}" -o "$out/liver8.onnx"
-export_it --modality CT --lean "${int8[@]}" -o "$out/ct8.onnx"
-export_it --modality CT --split "${half[@]}" "${int8[@]}" -o "$out/ct8.onnx"
+if [ "$rows" = all ]; then
+    export_it --modality CT "${fewer[@]}" -o "$out/ct32.onnx"
+    export_it --modality CT --lean -o "$out/ct.onnx"
+    export_it --modality CT --split --channels-last "${fewer[@]}" -o "$out/ct32.onnx"
+    export_it --modality CT --split "${half[@]}" -o "$out/ct.onnx"
+    export_it --modality CT --lean "${int8[@]}" -o "$out/ct8.onnx"
+    export_it --modality CT --split "${half[@]}" "${int8[@]}" -o "$out/ct8.onnx"
+fi
 
 cts=liver,kidney,hepatic_vessel,pancreas,colon,lung,spleen,vertebrae
 peer() { # NAME FOLDER TASKS PRECISION
@@ -58,6 +63,7 @@ segment "uniseg f32" liver32.onnx liver "$out/labels/liver.nii.gz" f32
 segment "uniseg bf16" liver.onnx liver "$out/labels/liver16.nii.gz" bf16
 segment "uniseg int8" liver8.onnx liver "$out/labels/liver8.nii.gz" int8
 segment "uniseg int8, the rest in bf16" liver8.onnx liver "$out/labels/liver8b.nii.gz" bf16
+[ "$rows" = all ] || exit 0
 echo "== eight CT tasks" >&2
 peer "PyTorch f32" pytorch 0,1,2,3,4,5,6,7 f32
 eight() { # NAME MODEL OUTPUT PRECISION [FLAG...]

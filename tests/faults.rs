@@ -191,8 +191,9 @@ fn stops_within_a_window(name: &str, engine: &[&str]) {
     assert_eq!(ended.status.code(), Some(130), "{said}");
     assert!(said.contains("what is finished is kept"), "{said}");
     assert_eq!(names_in(&output), [] as [&str; 0]);
+    // The program gives itself one second (`src/interrupt.rs`); the rest is for tests beside this one.
     // The window alone would have gone on for longer, however fast the core.
-    assert!(took < Duration::from_secs(8), "{took:?}");
+    assert!(took < Duration::from_secs(4), "{took:?}");
 }
 
 #[test]

@@ -112,7 +112,8 @@ fn the_same_labels(what: &str, model: &Path, volume: &Path, folder: &Path) {
         let to = folder.join(format!("{what}-{together}"));
         let [model, volume, to] = [model, volume, &to].map(|path| path.to_str().unwrap());
         let arguments = ["segment", model, volume, "--task", tasks, "-o", to];
-        uniseg([&arguments[..], &["--together", together]].concat()).succeeds();
+        let on = ["--device", "cpu", "--together", together];
+        uniseg([&arguments[..], &on].concat()).succeeds();
         ["liver", "kidney", "spleen"]
             .map(|task| read_labels(&Path::new(to).join(format!("{task}.nii.gz"))))
     });

@@ -14,7 +14,15 @@ pub struct Golden(PathBuf);
 /// The golden files; says so and returns nothing where they are absent.
 pub fn golden(test: &str) -> Option<Golden> {
     let folder = match std::env::var_os("UNISEG_GOLDEN") {
-        Some(folder) => PathBuf::from(folder),
+        Some(folder) => {
+            let folder = PathBuf::from(folder);
+            assert!(
+                folder.is_dir(),
+                "UNISEG_GOLDEN is no folder: {}",
+                folder.display()
+            );
+            folder
+        }
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/golden"),
     };
     if folder.is_dir() {

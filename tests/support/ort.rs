@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use uniseg_runtime::{
-    Engine, EngineKind, EngineOptions, Flavour, Model, find_ort, install_ort, open_engine,
+    Device, Engine, EngineKind, EngineOptions, Flavour, Model, find_ort, install_ort, open_engine,
 };
 
 /// The library that this process uses.
@@ -51,6 +51,8 @@ pub fn options(kind: EngineKind) -> EngineOptions {
         kind,
         threads: None,
         ort_lib: Some(library().to_owned()),
+        // Not what somebody has tuned on this machine.
+        device: Device::Cpu,
         ..EngineOptions::default()
     }
 }
