@@ -145,9 +145,8 @@ fn fast_finds_the_organ_and_leaves_windows_out() {
     println!("apart: {looked} of {total} windows looked at");
     assert!(looked > 0 && 3 * looked <= total, "{looked} of {total}");
     let [all, some] = [all, some].map(|found| found.segmentations.into_iter().next().unwrap());
-    assert!(
-        all.labels == some.labels || dice(some.labels.view(), all.labels.view(), 1) >= FAST_DICE
-    );
+    let found = dice(some.labels.view(), all.labels.view(), 1);
+    assert!(found >= FAST_DICE, "Dice {found}");
 }
 
 #[test]
