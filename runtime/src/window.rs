@@ -183,8 +183,8 @@ pub struct WindowReport {
 ///
 /// Memory: beside the input and what `sink` keeps, (classes of all tasks + 1) × depth of a window ×
 /// y × x × 4 bytes, a slab of one task (and one more of each where sums are made on a device), a
-/// window's input and its logits for the tasks of a call (three times where a thread averages), and, if mirror views are averaged, the classes of all tasks
-/// in a window.
+/// window's input and its logits for the tasks of a call (three times where a thread averages), and,
+/// if mirror views are averaged, the classes of all tasks in a window.
 ///
 /// Errors: [`RuntimeError::ChannelCount`], a step or sigma out of range, whatever the network
 /// reports, outputs of the wrong shape or not finite, [`RuntimeError::Cancelled`], and those of
@@ -217,7 +217,8 @@ pub fn predict_slabs(
         classes: &classes,
         depth,
         plane: [y, x],
-        importance: importance.mapv(|weight| weight / views.len() as f32).view(),
+        importance: importance.view(),
+        views: views.len(),
     })?;
     let mut averaging = Averaging {
         engine: forward.engine().to_owned(),

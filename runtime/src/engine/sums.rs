@@ -18,6 +18,8 @@ pub struct SumsOf<'a> {
     pub plane: [usize; 2],
     /// What a voxel of the patch weighs, (z, y, x).
     pub importance: ArrayView3<'a, f32>,
+    /// Mirror views of a window, of which each weighs its share of that.
+    pub views: usize,
 }
 
 /// Where in the sums the logits of a window go.
@@ -38,7 +40,7 @@ pub struct Placed {
 /// Weighted sums of probabilities in the memory of the device that computes logits: only planes that
 /// no later window touches cross to the host, instead of the logits of every window.
 pub trait Sums: Send {
-    /// Adds the soft-max over all classes of `logits`, times importance.
+    /// Adds the soft-max over all classes of `logits`, times its share of the importance.
     ///
     /// Errors: what the engine reports; [`RuntimeError::Run`] for logits that lie elsewhere.
     fn add(&mut self, logits: &Lent<'_>, placed: &Placed) -> Result<(), RuntimeError>;

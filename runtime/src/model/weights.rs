@@ -31,20 +31,21 @@ impl WeightsFile {
     /// The weights of an artefact that was read from `path`.
     pub(crate) fn of(artefact: &Artefact, path: &Path) -> WeightsFile {
         let start = artefact.bytes().as_ptr() as usize;
+        let mut file = WeightsFile {
+            path: path.to_owned(),
+            offsets: HashMap::new(),
+            large: 0,
+        };
         let graph = artefact.model().graph.iter();
-        let offsets = graph.flat_map(|graph| &graph.initializer).map(|weight| {
+        for weight in graph.flat_map(|graph| &graph.initializer) {
             // They share the memory of the file's bytes.
             let offset = (weight.raw_data.as_ptr() as usize).wrapping_sub(start);
-            (weight.name.clone(), offset as u64)
-        });
-        let graph = artefact.model().graph.iter();
-        let sizes = graph.flat_map(|graph| &graph.initializer);
-        let sizes = sizes.map(|weight| weight.raw_data.len());
-        WeightsFile {
-            path: path.to_owned(),
-            offsets: offsets.collect(),
-            large: sizes.filter(|size| *size >= LEAST_WEIGHT).sum::<usize>() as u64,
+            file.offsets.insert(weight.name.clone(), offset as u64);
+            if weight.raw_data.len() >= LEAST_WEIGHT {
+                file.large += weight.raw_data.len() as u64;
+            }
         }
+        file
     }
 
     /// Whether OpenVINO reads them in the file, as long as that does not change.

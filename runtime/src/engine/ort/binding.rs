@@ -327,17 +327,8 @@ impl DeviceTensor<'_> {
             host,
             gpu,
         } = self;
-        let made = host.take().filter(|made| made.fits(device));
-        let bring = || -> ::ort::Result<TensorViewMut<'_>> {
-            let host = host.insert(match made {
-                Some(made) => made,
-                None => HostBuffer::like(*gpu, device)?,
-            });
-            host.download(device)?;
-            host.view_mut()
-        };
         guard(engine, || {
-            bring().map_err(|source| run_error(engine, source))
+            HostBuffer::bring(host, *gpu, device).map_err(|source| run_error(engine, source))
         })
     }
 }

@@ -7,10 +7,10 @@
 //! the system reads them again.
 //!
 //! What is handed over are the bytes that were checked: they are compared with the file before a
-//! session is opened, and whether that is still the same file afterwards. Otherwise weights are handed
-//! over with the graph. A file that is replaced later stays what it was for those who have it open;
-//! one that is written over is found out after the next run. A graph that takes any number of windows has
-//! its weights packed in its first run, where nothing would be gained: it gets them, too.
+//! session is opened, and whether that is still the same file afterwards. Otherwise weights are
+//! handed over with the graph. A file that is replaced later stays what it was for those who have it
+//! open; one that is written over is found out after the next run. A graph that takes any number of
+//! windows has its weights packed in its first run, where nothing would be gained: it gets them, too.
 
 mod mapped;
 

@@ -60,7 +60,7 @@ impl SumsBeside {
         let (memory, gpu) = place(device)?;
         Ok(Box::new(OrtSums {
             engine: engine.to_owned(),
-            add: open(&graph::add(of.importance))?,
+            add: open(&graph::add(of.importance, of.views))?,
             take: open(&graph::take())?,
             place: Place { memory, gpu },
             tasks: of
@@ -270,13 +270,8 @@ impl Place {
         buffer: &mut Option<HostBuffer>,
         planes: &DynTensor,
     ) -> ::ort::Result<Array4<f32>> {
-        let made = buffer.take().filter(|made| made.fits(planes));
-        let buffer = buffer.insert(match made {
-            Some(made) => made,
-            None => HostBuffer::like(self.gpu.as_ref(), planes)?,
-        });
-        buffer.download(planes)?;
-        let TensorViewMut::F32(planes) = buffer.view_mut()? else {
+        let brought = HostBuffer::bring(buffer, self.gpu.as_ref(), planes)?;
+        let TensorViewMut::F32(planes) = brought else {
             return Err(::ort::Error::new("sums are not of 32-bit floats"));
         };
         let planes = planes.into_dimensionality::<Ix5>();

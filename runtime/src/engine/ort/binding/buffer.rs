@@ -80,7 +80,7 @@ impl HostBuffer {
     }
 
     /// The tensor, to be read and written over.
-    pub(in crate::engine::ort) fn view_mut(&mut self) -> ::ort::Result<TensorViewMut<'_>> {
+    fn view_mut(&mut self) -> ::ort::Result<TensorViewMut<'_>> {
         Ok(match self.element {
             TensorElementType::Int64 => TensorViewMut::I64(self.elements()?),
             _ => TensorViewMut::F32(self.elements()?),
@@ -94,22 +94,24 @@ impl HostBuffer {
         self.copy_to(to)
     }
 
-    /// Copies what is on the device here.
-    pub(in crate::engine::ort) fn download(&mut self, device: &DynTensor) -> ::ort::Result<()> {
-        self.check(device)?;
-        self.copy_from(device.data_ptr())
-    }
-
-    /// Zeros beside `gpu`, or beside the host itself, for a tensor of the device.
-    pub(in crate::engine::ort) fn like(
+    /// A tensor of the device in the host's memory: in what `buffer` has if that is as large, else in
+    /// one that is made beside `gpu`, or beside the host itself, and stays there.
+    pub(in crate::engine::ort) fn bring<'b>(
+        buffer: &'b mut Option<HostBuffer>,
         gpu: Option<&Gpu>,
         device: &DynTensor,
-    ) -> ::ort::Result<HostBuffer> {
-        HostBuffer::new(gpu, *device.data_type(), &shape(device))
+    ) -> ::ort::Result<TensorViewMut<'b>> {
+        let made = buffer.take().filter(|made| made.fits(device));
+        let buffer = buffer.insert(match made {
+            Some(made) => made,
+            None => HostBuffer::new(gpu, *device.data_type(), &shape(device))?,
+        });
+        buffer.copy_from(device.data_ptr())?;
+        buffer.view_mut()
     }
 
     /// Whether a tensor of the device is as large as this one.
-    pub(in crate::engine::ort) fn fits(&self, device: &DynTensor) -> bool {
+    fn fits(&self, device: &DynTensor) -> bool {
         *device.data_type() == self.element && shape(device) == self.shape
     }
 
@@ -131,7 +133,7 @@ impl HostBuffer {
 impl HostBuffer {
     fn copy_to(&self, device: *mut c_void) -> ::ort::Result<()> {
         match &self.memory {
-            // SAFETY: `check` has found a tensor of the same bytes on this session's GPU; the
+            // SAFETY: `fits` has found a tensor of the same bytes on this session's GPU; the
             // caller has borrowed it, and no run is on its way: a session waits for each, and
             // `Bound` for one that failed.
             HostMemory::Locked(memory) => {

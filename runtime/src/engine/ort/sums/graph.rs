@@ -23,10 +23,11 @@ pub(super) const REST: &str = "rest";
 /// Where things lie is said by inputs of integers: `starts`, `ends` and `steps` of (item, z, y, x) in
 /// the logits, `from` and `to` of (z, y, x) in the importance, how many `classes`, and the `pads`
 /// around the window in the sums.
-pub(super) fn add(importance: ArrayView3<'_, f32>) -> Bytes {
+pub(super) fn add(importance: ArrayView3<'_, f32>, views: usize) -> Bytes {
     let (d, h, w) = importance.dim();
     let shape = [1, 1, d as i64, h as i64, w as i64];
-    let values: Vec<f32> = importance.iter().copied().collect();
+    let share = |weight: &f32| weight / views as f32;
+    let values: Vec<f32> = importance.iter().map(share).collect();
     let nodes = vec![
         NodeProto::new(
             "Slice",

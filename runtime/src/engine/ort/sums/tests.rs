@@ -65,6 +65,17 @@ fn averaged(
     Ok((found, report))
 }
 
+/// Half a patch at a time, without windows of air.
+fn sliding(manifest: &Manifest, mirror: bool, batch: usize) -> WindowOptions {
+    WindowOptions {
+        step: 0.5,
+        mirror,
+        skip: true,
+        batch: batch.try_into().unwrap(),
+        ..WindowOptions::of(manifest)
+    }
+}
+
 /// Channels without any symmetry; air where `air` says so.
 fn image([z, y, x]: [usize; 3], air: bool) -> Array4<f32> {
     let mut image = Array4::from_shape_fn((2, z, y, x), |(c, i, j, k)| {
@@ -97,13 +108,7 @@ fn sums_on_a_device_are_those_of_the_host() {
             (true, 1, true),
             (true, 4, false),
         ] {
-            let options = WindowOptions {
-                step: 0.5,
-                mirror,
-                skip: true,
-                batch: batch.try_into().unwrap(),
-                ..WindowOptions::of(&manifest)
-            };
+            let options = sliding(&manifest, mirror, batch);
             let image = image(extent, air);
             let run = |predictor: &mut dyn Predictor| {
                 averaged(predictor, &manifest, image.view(), &options).unwrap()
@@ -138,13 +143,7 @@ fn gpu_sums_what_it_computed() {
     let image = image([7, 8, 12], true);
     let mut cpu = open(&whole(), Device::Cpu, false);
     for (mirror, batch, graph) in [(false, 1, false), (true, 4, false), (true, 1, true)] {
-        let options = WindowOptions {
-            step: 0.5,
-            mirror,
-            skip: true,
-            batch: batch.try_into().unwrap(),
-            ..WindowOptions::of(&manifest)
-        };
+        let options = sliding(&manifest, mirror, batch);
         let run = |predictor: &mut dyn Predictor| {
             averaged(predictor, &manifest, image.view(), &options)
                 .unwrap()
@@ -181,6 +180,7 @@ fn nothing_is_summed_on_a_device_unless_asked_for() {
         depth: 2,
         plane: [3, 4],
         importance: importance.view(),
+        views: 1,
     };
     let sums = |mut engine: Box<dyn Engine>| engine.sums(&of).unwrap().is_some();
     assert!(sums(bound(&whole())));
@@ -201,6 +201,7 @@ fn small() -> Box<dyn Sums> {
         depth: 3,
         plane: [1, 1],
         importance: importance.view(),
+        views: 1,
     };
     bound(&whole()).sums(&of).unwrap().unwrap()
 }
